@@ -72,7 +72,7 @@ const publicFiles: Record<string, readonly string[]> = {
   limits: ['limits', 'uses', 'effective', 'files', 'warden', 'warden-process'],
   runtimes: [
     ...['runtime', 'replicas', 'meter', 'select', 'survey', 'status', 'image-policy'],
-    ...['authorities', 'check/run-check', 'check/names'],
+    ...['authorities', 'check/run-check', 'check/pod-check', 'check/names'],
   ],
 };
 

@@ -1,6 +1,8 @@
+import { parseReport } from '../../src/runtimes/check/script.ts';
 import { explainPull } from '../../src/runtimes/kubernetes/explain/image-pull.ts';
 import { explainStart } from '../../src/runtimes/kubernetes/explain/start-problem.ts';
 import { createTimestampReader } from '../../src/runtimes/kubernetes/logs/timestamps.ts';
+import { judgeReport, PodReport } from '../../src/runtimes/kubernetes/probe/report.ts';
 import type { Target } from '../target.ts';
 
 const event = (kind: string, reason: string, message: string) => ({
@@ -10,7 +12,26 @@ const event = (kind: string, reason: string, message: string) => ({
   involvedObject: { kind, name: 'p' },
 });
 
+const expected = {
+  ...{ nonce: 'n', image: 'r/a:1', entrypoint: '/agent', noNewPrivileges: true },
+  ...{ memoryBytes: 2 ** 30, cpus: 4 },
+};
+
 export const targets: readonly Target[] = [
+  {
+    covers: ['runtimes/check/script.ts#parseReport'],
+    corpus: [
+      'plan42-check {"probe":1,"nonce":"n","token":"no such file or directory","entrypoint":"ok","noNewPrivs":"1","seccomp":"2","memoryMax":"max","cpuMax":"400000 100000"}',
+      'noise plan42-check {"probe":1,"token":"ok","memoryLimit":"1073741824","cpuQuota":"-1","cpuPeriod":"100000"} noise',
+    ],
+    run: (text: string) => {
+      const report = parseReport(PodReport, text);
+      return report && judgeReport(report, expected);
+    },
+    // It quotes numbers and the outcome of the entrypoint, with a remedy for each.
+    maxGrowth: 40,
+    maxKiB: 8,
+  },
   {
     covers: ['runtimes/kubernetes/explain/image-pull.ts#explainPull'],
     corpus: [

@@ -36,6 +36,8 @@ export interface CheckContext {
   ignoreErrors: boolean;
   /** Leave out what takes more than a second or two. */
   quick?: boolean;
+  /** Try this image in a cluster, instead of those of jobs. */
+  image?: string | undefined;
   signal: AbortSignal;
 }
 

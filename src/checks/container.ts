@@ -5,6 +5,7 @@ import type { ContainerResult, WallResult } from '../runtimes/check/run-check.ts
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, failed, failedWith, passed, skipped, warning } from './finding.ts';
 import { checkMountedEntrypoint } from './mounted-entrypoint.ts';
+import { judgePods } from './pods.ts';
 import { serverSettings } from './server.ts';
 import { type TriedContainers, tryContainers } from './try-containers.ts';
 
@@ -19,6 +20,10 @@ export function checkContainer(context: CheckContext): Promise<readonly Finding[
     async (config) => {
       const tried = await context.once(tryContainers);
       if ('isHost' in tried) return [hostFinding(config)];
+      if ('pods' in tried) {
+        const noWall = isWallForAll(config.egress) ? await tried.runtime.whyNoWall() : undefined;
+        return [...(noWall ? [failedWith(subject, noWall)] : []), ...judgePods(tried, config)];
+      }
       if ('skipped' in tried) return [skipped(subject, tried.skipped)];
       if (!('error' in tried)) return [...judgeContainer(tried, config), ...(await checkMountedEntrypoint(config))];
       if (tried.error instanceof UserError) return [failedWith(subject, tried.error)];
@@ -98,6 +103,8 @@ function judge({ report, exit, output }: ContainerResult, engine: string, server
 }
 
 function cannotRun(engine: string, reason: string): Finding {
+  if (engine === 'kubernetes')
+    return failed(subject, `cannot try the cluster: ${reason}`, { text: 'Try again.' }, ExitCode.runtime);
   const text = `Start a container with ${engine} yourself and correct what it reports. The limits and the network are those of [jobs].`;
   return failed(subject, `${engine} cannot start a container as for a job: ${reason}`, { text }, ExitCode.runtime);
 }

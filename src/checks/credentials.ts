@@ -19,6 +19,7 @@ async function judgeCredential(context: CheckContext, config: Config): Promise<F
   if (config.credentials.broker === 'off')
     return [skipped(subject, 'credentials.broker is "off": jobs get their secrets themselves')];
   const tried = await context.once(tryContainers);
+  if ('pods' in tried) return [skipped(subject, 'not checked: no pod of the doctor has a gateway')];
   if (!('result' in tried)) return [skipped(subject, 'skipped' in tried ? tried.skipped : 'no container started')];
   const { runtime, result } = tried;
   const { wall, credential } = result.others ?? {};

@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import { isWallForAll } from '../jobs/egress/server-only.ts';
+import type { TrialResult } from '../runtimes/check/pod-check.ts';
 import type { OtherResults } from '../runtimes/check/run-check.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import { type CheckContext, withConfig } from './check.ts';
@@ -11,6 +12,12 @@ export function checkLimits(context: CheckContext): Promise<readonly Finding[]> 
   return withConfig(context, async (config) => {
     const uncounted = findUncounted(config);
     const tried = await context.once(tryContainers);
+    if ('pods' in tried) {
+      const { runtime, pods } = tried;
+      const ended =
+        pods.limit === undefined ? skipped('limits', 'no pod started') : judgeEnd(pods.limit, runtime, config);
+      return [...uncounted, ...(await findUnmeasured(config, runtime)), ended];
+    }
     if (!('result' in tried)) {
       const skip = skipped('limits', 'skipped' in tried ? tried.skipped : 'no container started');
       return uncounted.length > 0 ? uncounted : [skip];
@@ -20,14 +27,15 @@ export function checkLimits(context: CheckContext): Promise<readonly Finding[]> 
     if (result.others === undefined) return [...impossible, skipped('limits', 'no container started')];
     return [
       ...impossible,
-      judgeEnd(result.others, runtime.name, config),
+      judgeEnd(result.others.limit, runtime, config),
       ...judgeUsages(result.others, runtime.name, config),
     ];
   });
 }
 
-function judgeEnd({ limit }: OtherResults, engine: string, config: Config): Finding {
-  if (limit.works) return passed('limits', `a container of ${engine} was ended: ${limit.detail}`);
+function judgeEnd(limit: TrialResult, { name }: Runtime, config: Config): Finding {
+  const what = name === 'kubernetes' ? 'a pod' : `a container of ${name}`;
+  if (limit.works) return passed('limits', `${what} was ended: ${limit.detail}`);
   const problem = isLimited(config) ? failed : warning;
   const text = limit.remedy ?? 'Run "plan42 runner doctor" again. Jobs with limits may not end at them.';
   return problem('limits', `jobs do not end at their limits: ${limit.reason}`, { text });

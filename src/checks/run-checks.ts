@@ -14,6 +14,8 @@ export interface CheckResult {
   isUnfinished: boolean;
 }
 
+const maxCleanupMs = 5000;
+
 export interface RunChecksOptions {
   /** For all checks together, except those with a limit of their own. */
   timeoutMs: number;
@@ -32,12 +34,14 @@ export async function* runChecks(
 ): AsyncGenerator<CheckResult, void> {
   const secrets = secretsOf((await context.readConfig().catch(() => undefined))?.config, context.env);
   const pending = new Set(checks);
+  // A check that is interrupted removes the containers that it has started.
+  const working = new Set<Promise<unknown>>();
   onProgress([...pending]);
   const run = async (check: Check): Promise<CheckResult> => {
     const start = systemClock.now();
     const expired = AbortSignal.timeout(check.timeoutMs ?? timeoutMs);
     const signal = AbortSignal.any([context.signal, expired]);
-    const found = await runCheck(check, { ...context, signal }, expired);
+    const found = await runCheck(check, { ...context, signal }, { expired, working });
     const findings = found ?? [unfinished(check)];
     pending.delete(check);
     onProgress([...pending]);
@@ -55,9 +59,19 @@ export async function* runChecks(
   const shortDone = Promise.allSettled(short.values());
   const results = checks.map((check) => short.get(check) ?? shortDone.then(() => run(check)));
   for (const result of results) {
-    yield await result;
+    const finished = await result;
+    if (context.signal.aborted) await settle([...working]);
     context.signal.throwIfAborted();
+    yield finished;
   }
+}
+
+/** Waits a moment for checks that are being interrupted. */
+async function settle(working: readonly Promise<unknown>[]): Promise<void> {
+  const late = new AbortController();
+  const tooLate = systemClock.sleep(maxCleanupMs, late.signal).catch(() => {});
+  await Promise.race([Promise.allSettled(working), tooLate]);
+  late.abort();
 }
 
 const unfinished = ({ name }: Check) =>
@@ -67,11 +81,17 @@ const unfinished = ({ name }: Check) =>
 async function runCheck(
   check: Check,
   context: CheckContext,
-  expired: AbortSignal,
+  { expired, working }: { expired: AbortSignal; working: Set<Promise<unknown>> },
 ): Promise<readonly Finding[] | undefined> {
   try {
     // A check that ignores the signal, for example on a hanging network drive, must not block the others.
-    return await Promise.race([check.run(context), rejectionOf(context.signal)]);
+    const work = check.run(context);
+    working.add(work);
+    work.then(
+      () => working.delete(work),
+      () => working.delete(work),
+    );
+    return await Promise.race([work, rejectionOf(context.signal)]);
   } catch (error) {
     if (expired.aborted) return undefined;
     if (error instanceof UserError) return [failedWith(check.name, error)];

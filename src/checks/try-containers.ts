@@ -10,6 +10,7 @@ import { existingParent } from './folders.ts';
 import { startGatewayTrials } from './gateway-trials.ts';
 import { withUncoveredEntrypoint } from './mounted-entrypoint.ts';
 import { findRuntime } from './runtime.ts';
+import { type TriedPods, tryPods } from './try-pods.ts';
 
 /** Importing the image takes most of the time. */
 export const containerTimeoutMs = 90_000;
@@ -25,6 +26,7 @@ export interface TriedContainers {
 
 type Tried =
   | TriedContainers
+  | TriedPods
   | { skipped: string }
   | { isHost: true; skipped: string }
   | { error: Error; engine: string };
@@ -36,10 +38,11 @@ export async function tryContainers(context: CheckContext): Promise<Tried> {
   const runtime = await findRuntime(config, context);
   if (runtime === undefined) return { skipped: 'the runtime is not ready' };
   if (runtime.name === 'host') return { isHost: true, skipped: 'the runtime host has no containers' };
-  if (runtime.importImage === undefined || process.platform !== 'linux')
+  if (runtime.checkPods === undefined && (runtime.importImage === undefined || process.platform !== 'linux'))
     return { skipped: 'no program of this system runs in a container, so none was started' };
-  const { url } = config.runner;
-  try {
+  return explainErrors(runtime, signal, async () => {
+    if (runtime.checkPods !== undefined) return tryPods(runtime, config, context);
+    const { url } = config.runner;
     // Where the files of jobs are: an engine may not see every folder.
     const folder = await existingParent(paths.stateDir);
     await using trials = config.credentials.broker === 'off' ? undefined : await startGatewayTrials();
@@ -52,9 +55,22 @@ export async function tryContainers(context: CheckContext): Promise<Tried> {
     };
     const [address, result] = await Promise.all([runtime.findAgentAddress?.(url), runContainerCheck(check)]);
     return { runtime, result, address };
+  });
+}
+
+/** Failures of the runtime are results. */
+async function explainErrors<T>(
+  { name: engine }: Runtime,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T | { error: Error; engine: string }> {
+  try {
+    return await work();
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof UserError || error instanceof RuntimeError) return { error, engine: runtime.name };
+    // The cluster, and the network to it, fail in their own words.
+    const isOfRuntime = error instanceof UserError || error instanceof RuntimeError || engine === 'kubernetes';
+    if (isOfRuntime && error instanceof Error) return { error, engine };
     throw error;
   }
 }

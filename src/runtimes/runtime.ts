@@ -3,6 +3,7 @@ import type { RuntimeName } from '../config/schema.ts';
 import type { EgressPolicy } from '../gateway/policy.ts';
 import { UserError } from '../lib/errors.ts';
 import type { JobPaths } from '../shim/shim.ts';
+import type { PodCheckOptions, PodCheckResult } from './check/pod-check.ts';
 import type { Replicas } from './replicas.ts';
 
 /** A runtime failed. The message is meant for users. */
@@ -156,6 +157,8 @@ export interface Runtime {
   checkReady(signal?: AbortSignal): Promise<Readiness>;
   /** Like `checkReady`, but first starts the services of the runtime, if it has any that a user may start. */
   prepare?(signal?: AbortSignal): Promise<Readiness>;
+  /** Starts pods as those of jobs, for `doctor`, and removes them. Only for a cluster. @throws UserError, or an error of it */
+  checkPods?(options: PodCheckOptions): Promise<PodCheckResult>;
   /** Finds out how agents reach a server. Undefined if they reach what this machine reaches. @throws RuntimeError */
   findAgentAddress?(url: URL): Promise<AgentAddress | undefined>;
   /** @throws UserError if jobs cannot get the mounts or the variables of the configuration */

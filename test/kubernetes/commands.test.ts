@@ -139,7 +139,7 @@ suite('commands', { concurrency: false }, () => {
     const { runner, jobs } = await statusOf(setting);
     assert.deepEqual([runner.jobs.running, jobs.length, jobs[0].state], [1, 1, 'running']);
     assert.match((await command(['status'])).stdout, /1 of \d+ running/);
-    assert.match((await command(['job', 'list'])).stdout, new RegExp(`${jobId.slice(0, 16)}.* Yes `));
+    assert.match((await command(['job', 'list'])).stdout, new RegExp(`${jobId}.*\\tYes\\t`));
 
     let shown = '';
     const following = command(['job', 'logs', '--follow', '-n', '1000', jobId], {

@@ -33,8 +33,12 @@ a limit. That takes a few seconds, at most two minutes. With
 check failed, otherwise that of the first failed check: 3 configuration,
 4 token, 5 container runtime, 1 others.
 
+In a cluster, it starts pods as those of jobs, from the images of recent jobs,
+and says what it did not check.
+
 Examples:
   plan42 runner doctor
+  plan42 runner doctor --image registry.example.com/agent:1
   plan42 runner doctor --quick
   plan42 runner doctor --json | jq -r '.checks[] | .name + " " + .status'`;
 
@@ -84,6 +88,7 @@ function addDoctor(runner: Command, context: CliContext): void {
   )
     .option('--json', 'print JSON (docs/schemas/runner-doctor.json)')
     .option('--quick', 'do not start a container')
+    .option('--image <image>', 'in a cluster, start a pod of this image instead of those of recent jobs')
     .addHelpText('after', doctorExamples)
     .action(async (options: DoctorOptions) => (await import('./doctor/doctor.ts')).doctor(context, options));
 }

@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as v from 'valibot';
 import type { EgressPolicy } from '../../gateway/policy.ts';
 import { UserError } from '../../lib/errors.ts';
 import { createFile } from '../../lib/files.ts';
-import { parseJson } from '../../lib/json.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import { proxyPort } from '../../wall/wall.ts';
 import { type JobExit, type KeptSecrets, type Runtime, RuntimeError, type StartOptions } from '../runtime.ts';
 import { checkImage } from './image.ts';
 import { checkFolderPrefix, checkImagePrefix, checkJobPrefix } from './names.ts';
-import { BrokerReport, CheckReport, reportPrefix, UsageReport, WallReport } from './script.ts';
+import type { TrialResult } from './pod-check.ts';
+import { BrokerReport, CheckReport, parseReport, UsageReport, WallReport } from './script.ts';
 
 export interface ContainerCheck {
   runtime: Runtime;
@@ -76,11 +75,6 @@ export interface OtherResults {
   limit: TrialResult;
   usages: readonly { limit: UsageLimit; result: TrialResult }[];
 }
-
-/** In `detail` what was seen, in `reason` why it was not; both are clauses. */
-export type TrialResult =
-  | { works: true; detail: string }
-  | { works: false; reason: string; remedy?: string | undefined };
 
 /** Whether a container behind the wall reached its gateway and nothing else, and how it called the server. */
 export type WallResult =
@@ -253,15 +247,5 @@ async function waitOrKill(runtime: Runtime, job: JobPaths, signal: AbortSignal):
     if (!signal.aborted) throw error;
     await runtime.kill(job, 0);
     return runtime.wait(job);
-  }
-}
-
-function parseReport<T extends v.GenericSchema>(schema: T, output: string): v.InferOutput<T> | undefined {
-  const start = output.lastIndexOf(reportPrefix);
-  if (start < 0) return undefined;
-  try {
-    return v.parse(schema, parseJson(output.slice(start + reportPrefix.length, output.lastIndexOf('}') + 1)));
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,6 @@
 /** The agent of the test container: a script of its own, because the container has only Node.js. */
 import * as v from 'valibot';
+import { parseJson } from '../../lib/json.ts';
 
 /** The output of the script, after {@link reportPrefix}. */
 export const CheckReport = v.object({
@@ -48,6 +49,17 @@ export const UsageReport = v.object({
 export type UsageReport = v.InferOutput<typeof UsageReport>;
 
 export const reportPrefix = 'plan42-check ';
+
+/** The last report in the output of a script. Undefined if there is none of this kind. */
+export function parseReport<T extends v.GenericSchema>(schema: T, output: string): v.InferOutput<T> | undefined {
+  const start = output.lastIndexOf(reportPrefix);
+  if (start < 0) return undefined;
+  try {
+    return v.parse(schema, parseJson(output.slice(start + reportPrefix.length, output.lastIndexOf('}') + 1)));
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Reads `{"url"}` from standard input, calls the server as an agent would, and prints a {@link CheckReport}. With a `proxyPort`

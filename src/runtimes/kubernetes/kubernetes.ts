@@ -28,6 +28,7 @@ import { readIntent, readMarker, readMarkerText, removeMarker } from './job-mark
 import { listStates } from './list-states.ts';
 import { instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
 import { pathOf } from './paths.ts';
+import { checkPods } from './probe/check-pods.ts';
 import { createLeaseStore } from './replicas/lease-store.ts';
 import { createReplicas } from './replicas/replicas.ts';
 import { restoreMarker } from './replicas/restore-marker.ts';
@@ -195,6 +196,8 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     checkReady: (signal) => checkReady({ signal }),
     // A runner that starts is patient: an API server that is starting, too, is slow.
     prepare: (signal) => checkReady({ signal, timeoutMs: patientTimeoutMs }),
+    checkPods: async (options) =>
+      checkPods(options, { ...(await cluster()), settings, instanceId, env, caFile, logger }),
     findAgentAddress: async (url) => findAgentAddress(url),
     checkSettings,
     whyUnmeasured: async (what) => (what === 'activity' ? 'a cluster does not report the activity of pods' : undefined),

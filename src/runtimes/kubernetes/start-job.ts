@@ -87,7 +87,11 @@ export async function completeStart(job: JobPaths, { api, instanceId }: Pick<Sta
   return true;
 }
 
-async function buildManifest(job: StartOptions, { settings, instanceId, env, caFile }: StartDeps) {
+/** The Job with the template of the configuration, and what its Secrets contain. @throws UserError */
+export async function buildManifest(
+  job: Omit<StartOptions, 'logFile' | 'maxLogBytes'>,
+  { settings, instanceId, env, caFile }: StartDeps,
+) {
   const name = objectName(instanceId, job.jobId);
   const architecture = settings.kubernetes.architecture ?? ownArchitecture();
   const [startProgram, request, files, template] = await Promise.all([
@@ -134,7 +138,10 @@ function pullPolicyOf(image: string, policy: Config['images']['pullPolicy']): Jo
   return policy === 'always' && !isNamedLocal(image) ? 'Always' : 'IfNotPresent';
 }
 
-async function readAuthorities(job: StartOptions, caFile: CaFile | undefined): Promise<Record<string, string>> {
+async function readAuthorities(
+  job: Pick<StartOptions, 'folder'>,
+  caFile: CaFile | undefined,
+): Promise<Record<string, string>> {
   if (caFile === undefined) return {};
   const folder = await writeAuthorities(job.folder, { caFile }, 'container');
   const names = ['additional.pem', 'bundle.pem'];

@@ -15,6 +15,7 @@ export interface DoctorOptions {
   stateDir?: string;
   json?: boolean;
   quick?: boolean;
+  image?: string;
 }
 
 // Leaves two of the ten seconds that are documented for --quick.
@@ -43,6 +44,7 @@ export async function doctor(context: CliContext, options: DoctorOptions, now = 
     explicit,
     ignoreErrors: false,
     quick: options.quick ?? false,
+    image: options.image,
   });
   const style = createStyle(wantsColor(stdout, context));
   const progress = createProgress(context);

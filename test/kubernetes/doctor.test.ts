@@ -1,0 +1,246 @@
+/** The doctor of a cluster, with the rights of the chart's Role. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite, type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { startControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { agentImage, bareImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
+import { startEmptyRegistry } from '../support/kubernetes/broken-start.ts';
+import { requiresCluster } from '../support/kubernetes/cluster.ts';
+import { makeTempDir } from '../support/temp-dir.ts';
+
+const plan42 = join(import.meta.dirname, '../../bin/plan42');
+const execute = promisify(execFile);
+const patienceMs = 120_000;
+let images: Promise<void> | undefined;
+let namespaces = 0;
+
+interface Given {
+  /** Tables of the configuration, after `[jobs]` with small limits. */
+  config?: string;
+  /** Keys of `[kubernetes]`. */
+  kubernetes?: string;
+  /** The pod template. */
+  template?: object;
+  /** Created in the namespace before. */
+  objects?: readonly [path: string, body: object][];
+  namespaceLabels?: Record<string, string>;
+}
+
+interface Checked {
+  name: string;
+  status: string;
+  found: string[];
+  remedies: { text: string }[];
+}
+
+async function setUp(t: TestContext, given: Given = {}) {
+  const cluster = await requiresCluster(t);
+  if (!cluster) return undefined;
+  images ??= loadAgentImages(cluster);
+  await images;
+  await using undo = new AsyncDisposableStack();
+  const { namespace, kubeconfig } = await cluster.createRunnerAccount(`doctor-${++namespaces}`);
+  const inNamespace = (path: string) => path.replace('*', `namespaces/${namespace}`);
+  if (given.namespaceLabels !== undefined)
+    await cluster.admin.request('PATCH', `/api/v1/namespaces/${namespace}`, {
+      body: { metadata: { labels: given.namespaceLabels } },
+    });
+  for (const [path, body] of given.objects ?? []) await cluster.admin.request('POST', inNamespace(path), { body });
+  const plane = undo.use(await startControlPlane());
+  const dir = undo.use(await makeTempDir());
+  const address = await cluster.expose(Number(new URL(plane.server.url).port));
+  const at = (file: string) => join(dir.path, file);
+  if (given.template !== undefined) await writeFile(at('pod.json'), JSON.stringify(given.template));
+  const config = [
+    // Its certificate does not matter here.
+    `[runner]\nurl = "https://${address}"\ntoken = "${await plane.newToken()}"\nruntime = "kubernetes"`,
+    '[jobs]\nmemory_gib = 0.0625\ncpus = 0.1',
+    `[kubernetes]\nkubeconfig = "${kubeconfig}"`,
+    given.template === undefined ? '' : `pod_template = "${at('pod.json')}"`,
+    given.kubernetes ?? '',
+    given.config ?? '',
+    '',
+  ].join('\n');
+  await writeFile(at('runner.toml'), config, { mode: 0o600 });
+  await mkdir(at('state'), { mode: 0o700 });
+  const args = ['runner', 'doctor', '--json', '-c', at('runner.toml'), '--state-dir', at('state')];
+  const left = async () => {
+    const kinds = ['/apis/batch/v1/*/jobs', '/api/v1/*/pods', '/api/v1/*/secrets'].map(inNamespace);
+    const lists = await Promise.all(
+      kinds.map((path) => cluster.admin.request<{ items: { metadata: { name: string } }[] }>('GET', path)),
+    );
+    return lists.flatMap(({ items }) => items.map(({ metadata }) => metadata.name));
+  };
+  const owned = undo.move();
+  return {
+    args,
+    left,
+    cluster,
+    namespace,
+    folder: dir.path,
+    run: async (...more: string[]) => {
+      const options = { env: { PATH: process.env['PATH'], HOME: dir.path } };
+      const all = [...args, ...more];
+      const { stdout } = await execute(plan42, all, options).catch((error: { stdout: string }) => error);
+      const { checks } = JSON.parse(stdout) as { checks: Checked[] };
+      await eventually(async () => (await left()).length === 0, patienceMs);
+      assert.deepEqual(await readdir(at('state')), [], 'its files are removed');
+      return (name: string) => {
+        const found = checks.find((check) => check.name === name);
+        assert.ok(found, stdout);
+        return found;
+      };
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+const accepted = 'the cluster accepts the Job of a task (dry run)';
+
+suite('doctor', { concurrency: false }, () => {
+  test('starts pods as those of jobs, also without a shell, and says what it saw and what it did not check', async (t) => {
+    await using setting = (await setUp(t)) ?? null;
+    if (!setting) return;
+    const of = await setting.run('--image', agentImage);
+    assert.match(of('runtime').found[0] ?? '', /^kubernetes v1\.\d+\.\d+, doctor-/);
+    const { found, status } = of('container');
+    assert.equal(status, 'ok', found.join('\n'));
+    assert.equal(found[0], accepted);
+    const facts = [
+      'its image was on the node',
+      'its request arrived by standard input',
+      'it has no service account token',
+      'no new privileges',
+      'a seccomp filter',
+      'at most 64 MiB of memory',
+      'at most 0.1 CPUs',
+      '/usr/bin/agent-wrapper is executable',
+    ].join(', ');
+    assert.match(
+      found[1] ?? '',
+      /^a pod of localhost\/plan42\/test-agent:1 started within \d+\.\d s on the node \S+: /,
+    );
+    assert.ok(found[1]?.endsWith(facts), found.join('\n'));
+    assert.match(found[2] ?? '', /^a pod connected to 10\.244\.\d+\.1:\d+$/);
+    assert.match(
+      found[3] ?? '',
+      /^not checked: the images of other tasks; whether \d+ jobs at once .*; the wall of jobs .*; name resolution/,
+    );
+    assert.equal(found.length, 4);
+    assert.deepEqual(of('limits').found, [
+      'a pod was ended: it ran longer than the cluster allows (deadline exceeded)',
+    ]);
+    assert.equal(of('credentials').status, 'skipped');
+
+    const bare = await setting.run('--image', bareImage);
+    assert.match(bare('container').found[2] ?? '', /has no agent: \/usr\/bin\/agent-wrapper: no such file/);
+    assert.equal(bare('container').status, 'failed');
+  });
+
+  test('starts nothing with --quick, and nothing without an image', async (t) => {
+    await using setting = (await setUp(t)) ?? null;
+    if (!setting) return;
+    const quick = await setting.run('--quick', '--image', agentImage);
+    assert.deepEqual(quick('container').found, ['left out by --quick']);
+    const none = await setting.run();
+    assert.deepEqual(none('container').found, ['no pod was started: no image of a job is known yet']);
+    assert.equal(none('container').status, 'warning');
+  });
+
+  test('tries the images that the configuration names, up to the first that no node can pull', async (t) => {
+    await using registry = await startEmptyRegistry();
+    const missing = `${registry.host}/missing:1`;
+    const config = `[images]\nallowed = ["${agentImage}", "${missing}", "localhost/plan42/*"]`;
+    await using setting = (await setUp(t, { config })) ?? null;
+    if (!setting) return;
+    const { found, status, remedies } = (await setting.run())('container');
+    assert.equal(status, 'failed');
+    assert.match(found[1] ?? '', /^a pod of localhost\/plan42\/test-agent:1 started/);
+    assert.match(found[2] ?? '', new RegExp(`^a pod of ${missing} does not start: cannot pull the image ${missing}: `));
+    assert.match(remedies[0]?.text ?? '', /Check its name/);
+  });
+
+  const quota = (hard: object): [string, object] => [
+    '/api/v1/*/resourcequotas',
+    { metadata: { name: 'quota' }, spec: { hard } },
+  ];
+  const refusals: [what: string, given: Given, reason: RegExp, remedy: RegExp][] = [
+    [
+      'a quota of Jobs',
+      { objects: [quota({ 'count/jobs.batch': '0' })] },
+      /^the quota of the namespace does not allow the Job of a task: exceeded quota: quota, .*count\/jobs\.batch=1/,
+      /Raise the quota/,
+    ],
+    [
+      'a quota of memory',
+      { objects: [quota({ 'limits.memory': '10Mi' })] },
+      /^a pod of \S+ does not start: the quota of the namespace does not allow its pod: exceeded quota: quota, /,
+      /raise the quota/,
+    ],
+    [
+      'Pod Security',
+      { namespaceLabels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+      /^a pod of \S+ does not start: the namespace does not allow its pod: violates PodSecurity/,
+      /Relax the label/,
+    ],
+    [
+      'a template that the API server rejects',
+      { template: { spec: { priorityClassName: 'NOT A NAME' } } },
+      /^the cluster refuses the Job of a task: .*priorityClassName/,
+      /Correct kubernetes\.pod_template/,
+    ],
+    [
+      'nodes without room',
+      { template: { spec: { nodeSelector: { none: 'such' } } } },
+      /^a pod of \S+ does not start: no node of the cluster takes its pod: /,
+      /nodeSelector/,
+    ],
+    [
+      'a template with a token',
+      { template: { spec: { automountServiceAccountToken: true } } },
+      /^in a pod of \S+: it has the token of a service account$/,
+      /automountServiceAccountToken/,
+    ],
+    [
+      'a template without limits',
+      { template: { spec: { containers: [{ name: 'agent', resources: { limits: null } }] } } },
+      /^in a pod of \S+: its memory is not limited$/,
+      /Correct the resources/,
+    ],
+  ];
+  for (const [what, given, reason, remedy] of refusals) {
+    test(`names ${what}, in the words of the cluster`, async (t) => {
+      await using setting = (await setUp(t, given)) ?? null;
+      if (!setting) return;
+      const { found, status, remedies } = (await setting.run('--image', agentImage))('container');
+      assert.equal(status, 'failed', found.join('\n'));
+      assert.ok(
+        found.some((line) => reason.test(line)),
+        found.join('\n'),
+      );
+      assert.ok(
+        remedies.some(({ text }) => remedy.test(text)),
+        JSON.stringify(remedies),
+      );
+    });
+  }
+
+  test('that is interrupted leaves nothing', async (t) => {
+    // The pod waits for a node until then.
+    await using setting = (await setUp(t, { template: { spec: { nodeSelector: { none: 'such' } } } })) ?? null;
+    if (!setting) return;
+    const { args, left, folder } = setting;
+    const options = { env: { PATH: process.env['PATH'], HOME: folder } };
+    const doctor = execute(plan42, [...args, '--image', agentImage], options);
+    const ended = assert.rejects(doctor, { code: 130 });
+    await eventually(async () => (await left()).length > 0, patienceMs);
+    doctor.child.kill('SIGINT');
+    await ended;
+    await eventually(async () => (await left()).length === 0, patienceMs);
+    assert.deepEqual(await readdir(join(folder, 'state')), []);
+  });
+});
