@@ -1,6 +1,8 @@
-/** Jobs that no runner manages. */
+/** Jobs that no runner manages, and those of another replica, which only look like that. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseConfig } from '../../src/config/parse.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
@@ -9,6 +11,8 @@ import { eventually } from '../support/eventually.ts';
 import { makeJobFolder } from '../support/job-folder.ts';
 import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
 import { requiresCluster } from '../support/kubernetes/cluster.ts';
+import { OutageProxy } from '../support/kubernetes/outage-proxy.ts';
+import { makeTempDir } from '../support/temp-dir.ts';
 
 test('Jobs of this runner that belong to no job are found and removed, and no others', async (t) => {
   const cluster = await requiresCluster(t);
@@ -44,4 +48,69 @@ test('Jobs of this runner that belong to no job are found and removed, and no ot
     (await other.listUnmanaged(new Set())).map(({ jobId }) => jobId),
     [foreign],
   );
+});
+
+test('a Job that another replica has just created is not unmanaged, whenever this one looks', async (t) => {
+  const cluster = await requiresCluster(t);
+  if (!cluster) return;
+  await loadAgentImages(cluster);
+  const account = await cluster.createRunnerAccount('unmanaged-replicas');
+  await using proxy = await OutageProxy.start(account.kubeconfig);
+  await using dir = await makeTempDir();
+  const throughProxy = join(dir.path, 'kubeconfig');
+  await writeFile(throughProxy, proxy.kubeconfig, { mode: 0o600 });
+  const stateKey = 'k'.repeat(32);
+  const createReplica = (kubeconfig: string) => {
+    const settings = { 'kubernetes.kubeconfig': kubeconfig, 'runner.instance_id': randomUUID() };
+    const { config } = parseConfig({
+      env: { PLAN42_KUBERNETES_STATE_KEY: stateKey },
+      flags: new Map(Object.entries(settings)),
+    });
+    return createKubernetesRuntime({ env: {}, instanceId: 'shared', settings: config, logger: silentLogger });
+  };
+  const [creator, looker] = [createReplica(account.kubeconfig), createReplica(throughProxy)];
+  const { replicas } = creator;
+  assert.ok(replicas);
+  await using _creator = replicas;
+  const { signal } = new AbortController();
+  await replicas.join({ formerId: undefined, onId: async () => {}, onTaken: () => {}, signal });
+  /** As a runner does: the record first, then the Job. */
+  const createJob = async () => {
+    const folder = await makeJobFolder('{}');
+    t.after(() => folder[Symbol.asyncDispose]());
+    const jobId = `plan42-${randomUUID()}-1`;
+    await replicas.create(jobId, 'record');
+    await creator.start({ ...folder, jobId, image: agentImage });
+    return { ...folder, jobId };
+  };
+  const seen = async () => (await looker.listUnmanaged(new Set())).map(({ jobId }) => jobId);
+  const first = await createJob();
+  assert.deepEqual(await seen(), []);
+
+  // Another one is created between the two lists, after each of the requests of this replica and before the next.
+  for (const resource of ['jobs', 'leases']) {
+    let creating: Promise<unknown> | undefined;
+    const arrived = Promise.withResolvers<void>();
+    proxy.before = async ({ method, path }) => {
+      if (method !== 'GET' || !path.endsWith(`/${resource}`) || creating !== undefined) return;
+      creating = createJob();
+      await creating;
+      arrived.resolve();
+    };
+    assert.deepEqual(await seen(), [], resource);
+    await arrived.promise;
+  }
+
+  // At the end, the Job goes first.
+  await creator.remove(first);
+  assert.deepEqual(await seen(), []);
+  await replicas.remove(first.jobId, signal);
+  assert.deepEqual(await seen(), []);
+
+  // Without a record it belongs to no replica.
+  const folder = await makeJobFolder('{}');
+  t.after(() => folder[Symbol.asyncDispose]());
+  const orphan = `plan42-${randomUUID()}-1`;
+  await creator.start({ ...folder, jobId: orphan, image: agentImage });
+  assert.deepEqual(await seen(), [orphan]);
 });
