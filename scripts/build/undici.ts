@@ -33,6 +33,13 @@ export const fetch = (...args) => globalThis.fetch(...args);
 
 const withoutForms = `exports.extractBody = () => { throw new TypeError('a body cannot be a FormData') };`;
 
+const replacements = [
+  // False in the copy that Node.js contains: without the second parser.
+  ['client-h1', "typeof esbuildDetection === 'undefined'", 'false'],
+  // Loads HTTP/2, also that of Node.js, with the first connection that uses it. Bundles contain it, so it is always there.
+  ['client', "connectH2 = require('./client-h2.js')", "connectH2 = (...args) => require('./client-h2.js')(...args)"],
+] as const;
+
 export const smallUndici: Plugin = {
   name: 'small-undici',
   setup: (bundle) => {
@@ -43,12 +50,14 @@ export const smallUndici: Plugin = {
     bundle.onLoad({ filter: /[\\/]undici[\\/]lib[\\/]web[\\/]fetch[\\/]body\.js$/ }, () => ({
       contents: withoutForms,
     }));
-    bundle.onLoad({ filter: /[\\/]undici[\\/]lib[\\/]dispatcher[\\/]client-h1\.js$/ }, async ({ path }) => {
-      const source = await readFile(path, 'utf8');
-      // False in the copy that Node.js contains.
-      const condition = "typeof esbuildDetection === 'undefined'";
-      if (!source.includes(condition)) throw new Error(`${path} chooses its parser in another way: see scripts/build`);
-      return { contents: source.replaceAll(condition, 'false') };
-    });
+    for (const [file, text, replacement] of replacements)
+      bundle.onLoad(
+        { filter: new RegExp(`[\\\\/]undici[\\\\/]lib[\\\\/]dispatcher[\\\\/]${file}\\.js$`) },
+        async ({ path }) => {
+          const source = await readFile(path, 'utf8');
+          if (!source.includes(text)) throw new Error(`${path} has no ${text}: see scripts/build/undici.ts`);
+          return { contents: source.replaceAll(text, replacement) };
+        },
+      );
   },
 };
