@@ -19,6 +19,7 @@ let lost: number;
 let handled: unknown[];
 /** Handlers resolve with it. */
 let handling: Promise<void>;
+let handle: () => Promise<void>;
 
 beforeEach(() => {
   clock = new TestClock();
@@ -29,6 +30,7 @@ beforeEach(() => {
   lost = 0;
   handled = [];
   handling = Promise.resolve();
+  handle = () => handling;
 });
 
 function startQueue(registerAfterMs = 0): Queue {
@@ -43,7 +45,7 @@ function startQueue(registerAfterMs = 0): Queue {
     logger: silentLogger,
     onMessage: (message) => {
       handled.push(message);
-      return handling;
+      return handle();
     },
     onPoll: () => {},
     onLost: () => {
@@ -89,6 +91,26 @@ test('registers, polls and is deleted when it has drained', async () => {
   assert.equal(queue.phase, 'gone');
   assert.equal(client.queues.size, 0);
   assertNothingLeft();
+});
+
+test('sends the responses before the next poll', async () => {
+  const queue = await startPolling();
+  const order: string[] = [];
+  handle = async () => {
+    for (let i = 0; i < 20; i += 1) await Promise.resolve();
+    order.push('response');
+  };
+  const { getMessages } = client;
+  client.getMessages = (...args) => {
+    order.push('poll');
+    return getMessages(...args);
+  };
+  deliver(queue, 'one');
+  await clock.advance(minute);
+  await clock.advance(0);
+  assert.deepEqual(order.slice(0, 2), ['response', 'poll']);
+  abort.abort();
+  assert.equal(await queue.ended, 'aborted');
 });
 
 test('registers after the delay', async () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Config } from '../../config/schema.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
@@ -247,6 +248,8 @@ export class Queue {
     this.#utilisation.add(pollUtilisation(messages.length), this.#clock.now());
     onPoll(messages.length);
     for (const message of messages) this.#handle(message);
+    // Responses are sent before the next poll, which then takes more messages at once.
+    if (messages.length > 0) await setImmediate();
     return messages.length;
   }
 
