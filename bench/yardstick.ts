@@ -6,17 +6,26 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { median } from './support/median.ts';
+
+interface Load {
+  msgs_per_s: number;
+  p50_ms: number;
+  p99_ms: number;
+  cpu_us_per_msg: number;
+}
 
 interface Figures {
   registered_ms: number;
   idle_rss_mb: number;
-  closed_window_1: { msgs_per_s: number; p50_ms: number; p99_ms: number };
-  closed_window_50: { msgs_per_s: number; cpu_us_per_msg: number; rss_mb: number };
-  paced_200: { p50_ms: number; p99_ms: number; cpu_us_per_msg: number };
+  rss_mb: number;
+  /** Messages without a response. */
+  bad: number;
+  /** In the order of time: both programs take turns. */
+  rounds: Record<'closed_window_50' | 'closed_window_1' | 'paced_200', Load[]>;
 }
 
-const seconds = 6;
-const host = '[host]\nunisolated = true\ncommand = ["/bin/cat"]\n';
+const rounds = Number(process.env['PLAN42_BENCH_ROUNDS'] ?? 10);
 
 if (spawnSync('go', ['version']).error) {
   console.log('skipped: there is no Go on this machine');
@@ -29,30 +38,43 @@ function compare(): void {
   try {
     const source = join(import.meta.dirname, 'yardstick');
     execFileSync('go', ['build', '-o', `${out}/`, './load', './goref'], { cwd: source, stdio: 'inherit' });
-    const runner = join(import.meta.dirname, '../bin/plan42-runner');
-    const commands = [`ours=${runner} -c {config}`, `go=${out}/goref {config}`];
-    const args = ['-seconds', String(seconds), '-runtime', 'host', '-extra', host, ...commands];
-    print(JSON.parse(execFileSync(join(out, 'load'), args, { encoding: 'utf8' })));
+    for (const queues of [1, 8]) print(queues, measure(out, queues));
   } finally {
     rmSync(out, { recursive: true });
   }
 }
 
-function print({ ours, go }: { ours: Figures; go: Figures }): void {
-  const rows: [what: string, ours: number, go: number][] = [
-    ['pings a second, 50 outstanding', ours.closed_window_50.msgs_per_s, go.closed_window_50.msgs_per_s],
-    ['CPU per ping, 50 outstanding, µs', ours.closed_window_50.cpu_us_per_msg, go.closed_window_50.cpu_us_per_msg],
-    ['pings a second, 1 outstanding', ours.closed_window_1.msgs_per_s, go.closed_window_1.msgs_per_s],
-    ['median, 1 outstanding, ms', ours.closed_window_1.p50_ms, go.closed_window_1.p50_ms],
-    ['median at 200 a second, ms', ours.paced_200.p50_ms, go.paced_200.p50_ms],
-    ['99th percentile at 200 a second, ms', ours.paced_200.p99_ms, go.paced_200.p99_ms],
-    ['CPU per ping at 200 a second, µs', ours.paced_200.cpu_us_per_msg, go.paced_200.cpu_us_per_msg],
-    ['start to registered, ms', ours.registered_ms, go.registered_ms],
-    ['memory when idle, MB', ours.idle_rss_mb, go.idle_rss_mb],
-    ['memory under load, MB', ours.closed_window_50.rss_mb, Number.NaN],
-  ];
-  for (const [what, a, b] of rows) {
-    const reference = Number.isNaN(b) ? '' : `${b.toString().padStart(9)} go ${(a / b).toFixed(2).padStart(7)}×`;
-    console.log(`${what.padEnd(38)}${a.toString().padStart(9)} ours${reference}`);
-  }
+/** @param folder of the programs in Go */
+function measure(folder: string, queues: number): { ours: Figures; go: Figures } {
+  const runner = join(import.meta.dirname, '../bin/plan42-runner');
+  const host = '[host]\nunisolated = true\ncommand = ["/bin/cat"]\n';
+  const extra = `${host}[queues]\nmax_queues = ${queues}\n`;
+  const commands = [`ours=${runner} -c {config}`, `go=${folder}/goref {config} ${queues}`];
+  const args = ['-rounds', String(rounds), '-queues', String(queues), '-runtime', 'host', '-extra', extra, ...commands];
+  const text = execFileSync(join(folder, 'load'), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  return JSON.parse(text) as { ours: Figures; go: Figures };
+}
+
+function print(queues: number, { ours, go }: { ours: Figures; go: Figures }): void {
+  if (ours.bad + go.bad > 0) throw new Error(`messages without a response: ours ${ours.bad}, go ${go.bad}`);
+  console.log(`${queues} ${queues === 1 ? 'queue' : 'queues'}, medians of ${rounds} rounds:`);
+  const row = (what: string, load: keyof Figures['rounds'], figure: keyof Load, goal: string) => {
+    const [a, b] = [ours, go].map((each) => each.rounds[load].map((round) => round[figure])) as [number[], number[]];
+    // Of each round, because both programs see the same neighbours in it.
+    const ratio = median(a.map((value, index) => value / (b[index] ?? Number.NaN)));
+    line(what, median(a), `${median(b).toString().padStart(9)} go ${ratio.toFixed(2).padStart(7)}× ${goal}`);
+  };
+  row('pings a second, 50 outstanding', 'closed_window_50', 'msgs_per_s', '(at least 0.6)');
+  row('CPU per ping, 50 outstanding, µs', 'closed_window_50', 'cpu_us_per_msg', '(at most 1.7)');
+  row('pings a second, 1 outstanding', 'closed_window_1', 'msgs_per_s', '');
+  row('median, 1 outstanding, ms', 'closed_window_1', 'p50_ms', '');
+  row('median at 200 a second, ms', 'paced_200', 'p50_ms', '');
+  row('99th percentile at 200 a second, ms', 'paced_200', 'p99_ms', '(at most 1.3)');
+  row('CPU per ping at 200 a second, µs', 'paced_200', 'cpu_us_per_msg', '');
+  line('memory when idle, MB', ours.idle_rss_mb, '');
+  line('memory after the load, MB', ours.rss_mb, '');
+}
+
+function line(what: string, value: number, more: string): void {
+  console.log(`  ${what.padEnd(38)}${value.toString().padStart(9)} ours${more}`.trimEnd());
 }
