@@ -7,8 +7,10 @@ import * as v from 'valibot';
 import {
   DecryptionError,
   decrypt,
+  decryptInPool,
   eciesAlgorithm,
   encrypt,
+  encryptInPool,
   generateKeyPair,
   parsePublicKey,
   publicKeyPem,
@@ -90,6 +92,27 @@ describe('encryption', () => {
     assert.equal(secret.EncryptionAlgorithm, 'ECIES.Cofactor.VariableIV.X963.SHA256.AESGCM');
     assert.match(secret.EncryptedData, /^[A-Za-z0-9+/]{23}=$/);
     assert.match(secret.EphemeralPublicKey, /^-----BEGIN PUBLIC KEY-----\n[\s\S]+\n-----END PUBLIC KEY-----\n$/);
+  });
+});
+
+describe('encryption in the thread pool', () => {
+  test('is the same in both directions, also with any key pair', async () => {
+    for (let i = 0; i < 300; i += 1) {
+      const pair = generateKeyPair();
+      const secret = await encryptInPool(Buffer.from('x'), pair.publicKey);
+      assert.equal(decrypt(secret, pair.privateKey).toString(), 'x');
+      assert.equal((await decryptInPool(encrypt(Buffer.from('y'), pair.publicKey), pair.privateKey)).toString(), 'y');
+    }
+  });
+
+  test('rejects what the other rejects', async () => {
+    const secret = encrypt(Buffer.from('a message'), publicKey);
+    const changed = {
+      ...secret,
+      EncryptedData: flip(Buffer.from(secret.EncryptedData, 'base64'), 3).toString('base64'),
+    };
+    for (const invalid of [changed, { ...secret, EphemeralPublicKey: 'x' }, { ...secret, EncryptionAlgorithm: 'x' }])
+      await assert.rejects(decryptInPool(invalid, privateKey), DecryptionError);
   });
 });
 

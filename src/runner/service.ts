@@ -213,6 +213,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
           client,
           handlers,
           callerKeys,
+          isBusy: () => pool.isBusy,
           slotHeaders: () => slots.headers(),
           counts: messages,
           logger,

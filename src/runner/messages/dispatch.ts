@@ -4,10 +4,10 @@ import type { KeyObject } from 'node:crypto';
 import * as v from 'valibot';
 import { systemClock } from '../../lib/clock.ts';
 import { JsonError, parseJson } from '../../lib/json.ts';
-import type { Logger } from '../../lib/logger.ts';
+import type { LogFields, Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
 import type { Plan42Client, QueuePath } from '../../plan42/client.ts';
-import { decrypt, encrypt } from '../../plan42/ecies.ts';
+import { decrypt, decryptInPool, encrypt, encryptInPool } from '../../plan42/ecies.ts';
 import { ApiError, isTransient } from '../../plan42/errors.ts';
 import { knownFields } from '../../plan42/fields.ts';
 import { Request } from '../../plan42/messages.ts';
@@ -24,6 +24,8 @@ export interface DispatchOptions {
   callerKeys: PublicKeys;
   /** The headers of one response, which report the free slots. */
   slotHeaders?: () => Record<string, string>;
+  /** Whether messages wait for this thread, so that others should help with them. */
+  isBusy?: () => boolean;
   counts?: Pick<MessageCounts, 'add'>;
   logger: Logger;
   /** Aborts handlers and the delivery of responses. */
@@ -45,8 +47,7 @@ const backoff = { minMs: 100, maxMs: 2000 };
 /** Responds to one message. Never rejects: an invalid message is logged with its ID, without its content, and affects only itself. */
 export async function dispatch(raw: unknown, origin: Origin, options: DispatchOptions): Promise<void> {
   const arrivedAt = systemClock.now();
-  const logger = options.logger.with({ queue_id: origin.queue.queueId, message_id: messageIdOf(raw) });
-  const { type, result } = await respond(raw, origin, { ...options, logger }, arrivedAt + responseTimeMs);
+  const { type, result } = await respond(raw, origin, options, arrivedAt + responseTimeMs);
   options.counts?.add(type, result, systemClock.now() - arrivedAt);
 }
 
@@ -57,9 +58,12 @@ interface Dispatched {
 }
 
 async function respond(raw: unknown, origin: Origin, options: DispatchOptions, deadline: number): Promise<Dispatched> {
-  const { client, signal, slotHeaders, logger } = options;
+  const { client, signal, slotHeaders } = options;
+  // No logger of its own, because hardly any message is logged.
+  const warn: Warn = (event, fields) =>
+    options.logger.warn(event, { queue_id: origin.queue.queueId, message_id: messageIdOf(raw), ...fields });
   if (raw instanceof UnreadableMessage) {
-    logger.warn('message rejected', { reason: raw.reason, size_bytes: raw.bytes });
+    warn('message rejected', { reason: raw.reason, size_bytes: raw.bytes });
     return { result: 'rejected' };
   }
   let type: string | undefined;
@@ -67,11 +71,16 @@ async function respond(raw: unknown, origin: Origin, options: DispatchOptions, d
     const message = v.parse(RunnerMessage, raw);
     // Checked first, so that no work is done for a caller who cannot receive the response.
     const callerKey = options.callerKeys.parse(message.CallerPublicKey);
-    const request = readRequest(message, origin, options);
+    const isBusy = options.isBusy ?? (() => false);
+    const { Payload: sealed } = message;
+    const { privateKey } = origin;
+    const text = isBusy() ? await decryptInPool(sealed, privateKey) : decrypt(sealed, privateKey);
+    const request = readRequest(message, text.toString('utf8'), options.handlers, warn);
     if (request === undefined) return { result: 'rejected' };
     type = request.type;
     const response = await request.handler(request, signal);
-    const payload = encrypt(Buffer.from(JSON.stringify(response)), callerKey);
+    const plaintext = Buffer.from(JSON.stringify(response));
+    const payload = isBusy() ? await encryptInPool(plaintext, callerKey) : encrypt(plaintext, callerKey);
     const address = { messageId: message.MessageID, callerId: message.CallerID };
     const write = () =>
       client.writeResponse(origin.queue, address, payload, {
@@ -83,13 +92,16 @@ async function respond(raw: unknown, origin: Origin, options: DispatchOptions, d
     return { type, result: 'answered' };
   } catch (error) {
     if (error instanceof v.ValiError) {
-      logger.warn('message rejected', { reason: 'invalid message', field: v.getDotPath(error.issues[0]) });
+      warn('message rejected', { reason: 'invalid message', field: v.getDotPath(error.issues[0]) });
       return { type, result: 'rejected' };
     }
-    logger.warn('cannot respond to message', { error });
+    warn('cannot respond to message', { error });
     return { type, result: 'unanswered' };
   }
 }
+
+/** Logs with the IDs of the message. */
+type Warn = (event: string, fields: LogFields) => void;
 
 const WithId = knownFields({ MessageID: v.string() });
 
@@ -102,22 +114,22 @@ function messageIdOf(raw: unknown): string | undefined {
 /** Undefined, and logged, if no handler understands it. */
 function readRequest(
   message: RunnerMessage,
-  { privateKey }: Origin,
-  { handlers, logger }: DispatchOptions,
+  text: string,
+  handlers: DispatchOptions['handlers'],
+  warn: Warn,
 ): (DecryptedMessage & { handler: Handler }) | undefined {
-  const text = decrypt(message.Payload, privateKey).toString('utf8');
   let body: unknown;
   try {
     body = parseJson(text);
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    logger.warn('message rejected', { reason: error.message });
+    warn('message rejected', { reason: error.message });
     return undefined;
   }
   const { Type: type } = v.parse(Request, body);
   const handler = handlers.get(type);
   if (handler !== undefined) return { type, text, body, handler };
-  logger.warn('message rejected', {
+  warn('message rejected', {
     reason: 'unknown message type',
     message_type: type.slice(0, 100),
     caller_id: message.CallerID,

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Backoff } from '../../lib/backoff.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -15,6 +16,10 @@ const maxReportFailures = 5;
 const reportRetryMs = 1000;
 // For a server that accepts registrations but does not keep the queues.
 const replacementBackoff = { minMs: 100, maxMs: 60_000 };
+
+// With fewer, handing them to other threads takes longer than handling them.
+const maxMessagesOfThread = 4;
+const hasOtherCores = availableParallelism() > 1;
 
 /** The runner's queues: as many as the scaler wants, with a replacement for each queue that the server deletes. */
 export class QueuePool {
@@ -49,6 +54,11 @@ export class QueuePool {
   /** Number of messages being handled. */
   get inFlight(): number {
     return [...this.#queues].reduce((sum, queue) => sum + queue.inFlight, 0);
+  }
+
+  /** Whether messages wait for this thread, and others can help. */
+  get isBusy(): boolean {
+    return hasOtherCores && this.inFlight > maxMessagesOfThread;
   }
 
   /** Time since which the calls of all queues fail; undefined if any queue is working. */
