@@ -94,3 +94,22 @@ test('aborting rejects with the reason', async () => {
   controller.abort(reason);
   await assert.rejects(running, (error) => error === reason);
 });
+
+test('an interruption waits for what a check removes, if it starts containers', async () => {
+  const controller = new AbortController();
+  const { promise: started, resolve: start } = Promise.withResolvers<void>();
+  let isRemoved = false;
+  const container = check('container', async ({ signal }) => {
+    start();
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    isRemoved = true;
+    throw signal.reason;
+  });
+  const running = resultsOf([{ ...container, timeoutMs: 60_000 }], 10_000, controller.signal);
+  await started;
+  const reason = new Error('enough');
+  controller.abort(reason);
+  await assert.rejects(running, (error) => error === reason);
+  assert.ok(isRemoved);
+});

@@ -86,11 +86,8 @@ async function runCheck(
   try {
     // A check that ignores the signal, for example on a hanging network drive, must not block the others.
     const work = check.run(context);
-    working.add(work);
-    work.then(
-      () => working.delete(work),
-      () => working.delete(work),
-    );
+    // The others start nothing, and may hang on what ignores the signal.
+    if (check.timeoutMs !== undefined) working.add(work);
     return await Promise.race([work, rejectionOf(context.signal)]);
   } catch (error) {
     if (expired.aborted) return undefined;
