@@ -61,7 +61,6 @@ export const exemptions: Readonly<Record<string, string>> = {
   'github/etag-cache.ts': 'stores within a limit',
   'github/feedback/query.ts#cursorVariable': ownText,
   'gateway/responses.ts': ownText,
-  'runtimes/kubernetes/logs/follower.ts#podPath': 'escapes by encodeURIComponent',
   'runtimes/kubernetes/logs/read-log.ts#warnIfUnwatched': 'looks for fixed words; what follows them is cut and logged',
   'runtimes/kubernetes/logs/write-batch.ts#rotated': ownText,
   'runtimes/kubernetes/logs/read-blocks.ts#readBlocks': 'passes on bytes; its text is an address',

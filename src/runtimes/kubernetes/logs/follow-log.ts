@@ -8,8 +8,9 @@ import { isAbort } from '../../../lib/errors.ts';
 import { sleep } from '../../../lib/sleep.ts';
 import { openSegmentWriter } from '../../../shim/shim.ts';
 import { KubeApiError } from '../api/kube-api.ts';
+import { pathOf } from '../paths.ts';
 import { openCheckpoint } from './checkpoint.ts';
-import { type Follower, type FollowLogOptions, isNodeLost, type LogTiming, podPath } from './follower.ts';
+import { type Follower, type FollowLogOptions, isNodeLost, type LogTiming } from './follower.ts';
 import { openOwnLines } from './own-lines.ts';
 import { readLog, StalledStream, warnIfUnwatched } from './read-log.ts';
 import { rotated } from './write-batch.ts';
@@ -120,7 +121,7 @@ async function isServerAway({ options, timing }: Follower, error: unknown): Prom
   if (error instanceof KubeApiError || error instanceof StalledStream) return false;
   const { api, podName, signal } = options;
   try {
-    await api.request('GET', podPath(api, podName), { signal, timeoutMs: timing.lingerMs });
+    await api.request('GET', pathOf(api, 'pods', podName), { signal, timeoutMs: timing.lingerMs });
     return false;
   } catch (failure) {
     signal.throwIfAborted();

@@ -57,7 +57,3 @@ export interface Follower {
 export function isNodeLost({ options }: Follower): boolean {
   return options.exited.aborted && options.isNodeLost?.() === true;
 }
-
-export function podPath({ namespace }: KubeApi, name: string): string {
-  return `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
-}

@@ -1,7 +1,8 @@
 /** Reads the log of a pod once, from the checkpoint on, into the log of the job. */
 import { systemClock } from '../../../lib/clock.ts';
+import { pathOf } from '../paths.ts';
 import { writtenSince } from './checkpoint.ts';
-import { type Follower, isNodeLost, podPath } from './follower.ts';
+import { type Follower, isNodeLost } from './follower.ts';
 import { readBlocks } from './read-blocks.ts';
 import { createResume, type Resume } from './resume.ts';
 import { createTimestampReader } from './timestamps.ts';
@@ -125,7 +126,7 @@ function openStream(follower: Follower, signal: AbortSignal, isFollowing: boolea
     }),
   };
   const limits = isNodeLost(follower) ? { headersTimeoutMs: timing.giveUpLostMs } : {};
-  return api.stream(`${podPath(api, podName)}/log`, { query, signal, ...limits });
+  return api.stream(`${pathOf(api, 'pods', podName)}/log`, { query, signal, ...limits });
 }
 
 function compareWith({ checkpoint, log }: Follower): Resume {
