@@ -8,6 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import { makeJobFolder } from '../support/job-folder.ts';
 import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
 import { requiresCluster } from '../support/kubernetes/cluster.ts';
+import { startSecondNode } from '../support/kubernetes/second-node.ts';
 import { RunnerProcess } from '../support/runner-process.ts';
 import { jobIdOf, startTask, untilOver } from '../support/tasks.ts';
 
@@ -17,6 +18,7 @@ test('a job whose node is gone ends with that reason, and its log says that the 
   const cluster = await requiresCluster(t, { managerFlags });
   if (!cluster) return;
   await loadAgentImages(cluster);
+  using _second = await startSecondNode(cluster.admin);
   const { kubeconfig } = await cluster.createRunnerAccount('lost');
   await using plane = await startControlPlane();
   const folder = await makeJobFolder();
@@ -35,6 +37,6 @@ test('a job whose node is gone ends with that reason, and its log says that the 
   await cluster.signalKubelet('SIGSTOP');
   t.after(() => cluster.signalKubelet('SIGCONT'));
   const { turn } = await untilOver(plane, taskId, 400_000);
-  assert.match(turn.ErrorMessage, /its node testbed was lost, or drained by a taint/);
+  assert.match(turn.ErrorMessage, /its node testbed was lost, or drained by a taint/, runner.log);
   assert.match(await log(), /^begun\n\[plan42: output may be missing here: .*\]\n$/m);
 });
