@@ -87,9 +87,15 @@ test('organisations, repositories and branches are listed through the runner', a
   assert.deepEqual(found, names);
 
   const missing = await plane.call('GET', `${path}/orgs/acme/repos/none/branches`);
-  assert.deepEqual([missing.status, missing.body.Message], [404, 'Not Found']);
+  assert.equal(missing.status, 404);
+  assert.equal(
+    missing.body.Message,
+    'cannot list the branches of acme/none through the connection our GitHub: Not Found. Check the name, and that the token ' +
+      'of [github.NAME] of the runner Local runner can read it.',
+  );
   const odd = await plane.call('GET', `${path}/orgs?token=nonsense!`);
-  assert.deepEqual([odd.status, odd.body.Message], [400, 'invalid pagination token']);
+  assert.equal(odd.status, 400);
+  assert.match(odd.body.Message, /: invalid pagination token\. Read the list again from its first page\.$/);
   assert.ok(!runner.log.includes(github.state.token), 'no token in the log');
   assert.match(runner.log, /DEBUG GitHub responded/);
 });

@@ -35,7 +35,8 @@ export const checkAction = (name: string) => `list the organisations of the conn
 
 /** Returns the table of a connection in the configuration of its runner, and the commands that set it. */
 export function connectionCommands({ name, id }: Pick<CheckedConnection, 'name' | 'id'>) {
-  const table = `github.${isConnectionName(name) ? name : id}`;
+  // Another client may have given it a name that cannot be that of a table.
+  const table = `github.${isConnectionName(name) ? name : 'NAME'}`;
   const set = `plan42 runner config set ${table}`;
   const setToken = `${set}.token --from-file token.txt`;
   return { table, setToken, setTable: `${set}.connection_id=${id} && ${setToken}` };
