@@ -65,6 +65,7 @@ const publicFiles: Record<string, readonly string[]> = {
     'github-guard/hosts',
     'github-guard/rules',
     'credentials',
+    'pod/channel',
     'models/ledger',
     'models/usage',
   ],

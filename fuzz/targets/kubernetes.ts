@@ -1,3 +1,4 @@
+import { parseMessage } from '../../src/gateway/pod/channel.ts';
 import { parseReport } from '../../src/runtimes/check/script.ts';
 import { explainPull } from '../../src/runtimes/kubernetes/explain/image-pull.ts';
 import { explainStart } from '../../src/runtimes/kubernetes/explain/start-problem.ts';
@@ -18,6 +19,15 @@ const expected = {
 };
 
 export const targets: readonly Target[] = [
+  {
+    covers: ['gateway/pod/channel.ts#parseMessage'],
+    corpus: [
+      '{"run":1,"n":1,"content":{"kind":"line","text":"plan42: network: refused a.test:80: no entry allows this host."}}',
+      '{"run":1,"n":2,"content":{"kind":"report","report":{"version":1,"mode":"enforce","entries":[],"others":{"allowed":0,"refused":0}}}}',
+      '{"run":1,"n":3,"content":{"kind":"call","index":0,"entry":"{}"}}',
+    ],
+    run: (text: string) => parseMessage(text),
+  },
   {
     covers: ['runtimes/check/script.ts#parseReport'],
     corpus: [

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmod, glob, mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompressSync } from 'node:zlib';
 import type { Plugin } from 'esbuild';
@@ -11,10 +11,14 @@ const root = join(import.meta.dirname, '../..');
 const sources = {
   // Of containers behind the wall.
   init: ['src/wall/init/*.c'],
+  // Of pods behind the wall.
+  'pod-init': ['src/wall/pod-init/*.c', 'src/wall/init/{filter,forward,mounts,probe,refuse,system}.c'],
   // Of pods.
   start: ['src/runtimes/kubernetes/manifest/start/*.c', 'src/wall/init/system.c'],
 } as const;
 type Program = keyof typeof sources;
+/** The functions of the modules in whose place the programs are. */
+const readers = { init: 'readInitProgram', 'pod-init': 'readPodInitProgram', start: 'readStartProgram' } as const;
 const output = join(root, 'dist/wall');
 
 const flags = [
@@ -68,24 +72,27 @@ export function wallInside({ required = false } = {}): Plugin {
   return {
     name: 'wall-inside',
     setup: (bundle) =>
-      bundle.onLoad({ filter: /[\\/](wall[\\/]init|manifest[\\/]start)-program\.ts$/ }, async ({ path: file }) => {
-        const program = file.includes('start-program') ? 'start' : 'init';
-        const programs: Record<string, string> = {};
-        for (const [architecture, path] of Object.entries(await compileAll(program)))
-          programs[architecture] = brotliCompressSync(await readFile(path)).toString('base64');
-        for (const [architecture, compiler] of Object.entries(wallArchitectures))
-          if (required && process.platform === 'linux' && programs[architecture] === undefined)
-            throw new Error(
-              `cannot compile ${sources[program][0]} for ${architecture}: there is no ${compiler}. Run .ci/install.`,
-            );
-        const contents = `import { brotliDecompressSync } from 'node:zlib';
+      bundle.onLoad(
+        { filter: /[\\/](wall[\\/](pod-)?init|manifest[\\/]start)-program\.ts$/ },
+        async ({ path: file }) => {
+          const program = basename(file, '-program.ts') as Program;
+          const programs: Record<string, string> = {};
+          for (const [architecture, path] of Object.entries(await compileAll(program)))
+            programs[architecture] = brotliCompressSync(await readFile(path)).toString('base64');
+          for (const [architecture, compiler] of Object.entries(wallArchitectures))
+            if (required && process.platform === 'linux' && programs[architecture] === undefined)
+              throw new Error(
+                `cannot compile ${sources[program][0]} for ${architecture}: there is no ${compiler}. Run .ci/install.`,
+              );
+          const contents = `import { brotliDecompressSync } from 'node:zlib';
 const programs = ${JSON.stringify(programs)};
-export async function ${program === 'start' ? 'readStartProgram' : 'readInitProgram'}(architecture) {
+export async function ${readers[program]}(architecture) {
   const program = programs[architecture];
   return program && brotliDecompressSync(Buffer.from(program, 'base64'));
 }
 `;
-        return { contents, loader: 'js' };
-      }),
+          return { contents, loader: 'js' };
+        },
+      ),
   };
 }

@@ -161,6 +161,7 @@ const placeholders: Record<string, string> = {
   namespace: '"agents"',
   pod_template: '"/path/to/pod.yaml"',
   service_account: '"agent"',
+  helper_image: '"registry.example.com/plan42-runner:1.4.0"',
   architecture: '"amd64"',
   instance_id: '"3e3819c6-aeeb-493c-9a9d-13f87c3ba9b9"',
   state_key: '"…"',

@@ -22,6 +22,7 @@ const mayKnowTheDate: Readonly<Record<string, string>> = {
   'src/events/event-queue.ts': 'GitHub says until when a rate limit holds',
   'src/events/feed.ts': 'GitHub says until when a rate limit holds; a time that people see',
   'src/gateway/models/model-guard.ts': 'times of calls, which people see',
+  'src/gateway/pod/pod-gateway.ts': 'numbers the containers of a pod, none of which knows the one before',
   'src/gateway/recorder.ts': 'times that people see',
   'src/github/errors.ts': 'tells people when to try again',
   'src/github/failure.ts': 'responses without a Date header',

@@ -1,14 +1,27 @@
-/** The gateway of one job. Its shim starts it as `plan42-gateway FOLDER`, and again if it dies. */
+/**
+ * The gateway of one job. Its shim starts it as `plan42-gateway FOLDER`, and again if it dies. In a pod of its own, the kubelet
+ * starts it as `plan42-gateway --pod`.
+ */
 import { dirname } from 'node:path';
 import { startGateway } from '../gateway/gateway.ts';
+import { startPodGateway } from '../gateway/pod/pod-gateway.ts';
 import { ExitCode, formatError } from '../lib/errors.ts';
 import * as shim from '../shim/shim.ts';
 import { nameProcess } from './name-process.ts';
-import { stderr } from './standard-streams.ts';
+import { stderr, stdout } from './standard-streams.ts';
 
 nameProcess('plan42-gateway');
 const folder = process.argv.at(-1) ?? '';
+const signals = ['SIGTERM', 'SIGINT'] as const;
 try {
+  if (folder === '--pod') await serveInPod();
+  else await serve();
+} catch (error) {
+  stderr.write(`plan42: cannot start the network gateway of the job: ${formatError(error)}\n`);
+  process.exitCode = ExitCode.failed;
+}
+
+async function serve(): Promise<void> {
   const writeToLog = shim.createLogInput({ folder: dirname(folder) });
   const gateway = await startGateway({
     folder,
@@ -19,10 +32,13 @@ try {
   });
   const exit = () => process.exit(ExitCode.done);
   const stop = () => void gateway[Symbol.asyncDispose]().then(exit, exit);
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, stop);
+  for (const name of signals) process.on(name, stop);
   await gateway.abandoned;
   stop();
-} catch (error) {
-  stderr.write(`plan42: cannot start the network gateway of the job: ${formatError(error)}\n`);
-  process.exitCode = ExitCode.failed;
+}
+
+/** Until the kubelet kills it: the job's pod gets the same signal at the same time, and needs its network to end in order. */
+async function serveInPod(): Promise<void> {
+  const gateway = await startPodGateway({ write: (line) => stdout.write(line), env: process.env });
+  for (const name of signals) process.on(name, () => gateway.noteEnd());
 }

@@ -16,7 +16,8 @@ else if (name === 'plan42-run-script') await runScript(first ?? '');
 else await runProgram(chooseProgram());
 
 function chooseProgram(): string {
-  if (['plan42-runner', 'plan42-runner-config', 'plan42-agent'].includes(name)) return name;
+  // The gateway has its name in a pod only.
+  if (['plan42-runner', 'plan42-runner-config', 'plan42-agent', 'plan42-gateway'].includes(name)) return name;
   // A shell starts them, which cannot choose the name.
   if (first === 'plan42-gateway' || first === 'plan42-warden') return first;
   // The image of the runner is also one of the sample agent, for a first task.

@@ -110,6 +110,7 @@ context = "production"
 namespace = "agents"
 pod_template = "/path/to/pod.yaml"
 service_account = "agent"
+helper_image = "registry.example.com/plan42-runner:1"
 architecture = "arm64"
 ttl = "1d"
 start_timeout = "2m"
@@ -199,6 +200,7 @@ describe('the file', () => {
         namespace: 'agents',
         podTemplate: '/path/to/pod.yaml',
         serviceAccount: 'agent',
+        helperImage: 'registry.example.com/plan42-runner:1',
         architecture: 'arm64',
         ttlMs: 86_400_000,
         startTimeoutMs: 120_000,

@@ -275,6 +275,11 @@ export const tables = {
       'how long the cluster keeps a finished job that the runner did not remove',
     ),
     startTimeoutMs: field('start_timeout', duration(), 10 * minutes, 'how long a pod may wait for its start'),
+    helperImage: optional(
+      'helper_image',
+      word,
+      'the image of the runner, for the gateways of jobs whose network is limited; default: such jobs are refused',
+    ),
     stateKey: secret(
       'state_key',
       'encrypts what replicas save about jobs in the cluster, so that others adopt them; 32 characters or more',

@@ -9,8 +9,10 @@ import { createHttpProxy } from './http-proxy.ts';
 import { createBroker } from './intercept/broker.ts';
 import { createGuards, type FindGuards } from './intercept/guards.ts';
 import { defaultLimits, type Limits } from './limits.ts';
+import type { LedgerEntry } from './models/ledger.ts';
 import { type EgressPolicy, policyFile, readPolicy, socketFile, socketFolder } from './policy.ts';
 import { createRecorder } from './recorder.ts';
+import type { Report } from './report.ts';
 import { respondRaw } from './responses.ts';
 import { acceptSocks, socksVersion } from './socks.ts';
 import type { ProxyDeps } from './tunnel.ts';
@@ -26,12 +28,18 @@ export interface GatewayOptions {
   mapPort?: (port: number) => number;
   /** In place of those of the policy. */
   guards?: FindGuards;
+  /** Called with the report when the gateway begins, and whenever it has changed. It is the same object each time. */
+  onReport?: (report: Report) => void;
+  /** Called for each call of a model, those of a gateway that was killed included, with its number from 0 on. */
+  onCall?: (entry: LedgerEntry, index: number) => void;
 }
 
 export interface Gateway extends AsyncDisposable {
   readonly policy: EgressPolicy;
   /** Resolves when the job is over, or its folder is gone. */
   readonly abandoned: Promise<void>;
+  /** Takes a connection of the job that did not come by the socket. Its owner resumes it then. */
+  accept: (socket: Socket) => void;
 }
 
 /** Created when the job is over. */
@@ -54,14 +62,15 @@ export async function startGateway({
   // A killed gateway leaves it.
   await rm(path, { force: true });
   const policy = await readPolicy(folder);
-  const recorder = await createRecorder({ folder, policy, writeLine });
+  const { onReport, onCall } = options;
+  const recorder = await createRecorder({ folder, policy, writeLine, ...(onReport && { onReport }) });
   const upstream = createUpstream({ policy, ...(lookUp && { lookUp }), ...(mapPort && { mapPort }) });
   const broker = policy.broker && (await createBroker({ folder, policy: policy.broker, writeLine }));
-  const guards = options.guards ?? (await createGuards({ folder, policy, writeLine }));
+  const guards = options.guards ?? (await createGuards({ folder, policy, writeLine, ...(onCall && { onCall }) }));
   const deps: ProxyDeps = { policy, upstream, recorder, limits: { ...defaultLimits, ...limits }, broker, guards };
   const http = createHttpProxy(deps);
   const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const accept = (socket: Socket) => {
     socket.on('error', () => socket.destroy());
     if (sockets.size >= deps.limits.maxConnections) {
       respondRaw(
@@ -81,7 +90,8 @@ export async function startGateway({
         socket.resume();
       }
     });
-  });
+  };
+  const server = createServer({ allowHalfOpen: true }, accept);
   await withShortPath(path, (shortPath) => listen(server, shortPath));
   await chmod(path, 0o666);
   const { promise: abandoned, resolve: abandon } = Promise.withResolvers<void>();
@@ -93,6 +103,7 @@ export async function startGateway({
   return {
     policy,
     abandoned,
+    accept,
     [Symbol.asyncDispose]: async () => {
       clearInterval(folderCheck);
       server.close();

@@ -37,10 +37,17 @@ interface RecorderOptions {
   folder: string;
   policy: Pick<EgressPolicy, 'mode'>;
   writeLine: (line: string) => void;
+  /** Called at first, and after each time that the report was saved. */
+  onReport?: (report: Report) => void;
 }
 
 /** Continues with the report of a gateway that was killed. */
-export async function createRecorder({ folder, policy: { mode }, writeLine }: RecorderOptions): Promise<Recorder> {
+export async function createRecorder({
+  folder,
+  policy: { mode },
+  writeLine,
+  onReport,
+}: RecorderOptions): Promise<Recorder> {
   const file = join(folder, reportFile);
   const previous = await readReport(file);
   const report: Report = { version: 1, mode, entries: [], others: { allowed: 0, refused: 0 }, ...previous };
@@ -104,6 +111,7 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
       await writeReport(file, report).catch((error: unknown) => {
         writeLine(`plan42: network: cannot save the report of connections: ${formatError(error)}`);
       });
+      onReport?.(report);
     });
     return writing;
   }
@@ -120,6 +128,7 @@ export async function createRecorder({ folder, policy: { mode }, writeLine }: Re
     save();
   }
 
+  onReport?.(report);
   return {
     withdraw: (target, permission) => withdraw(foundBy(target, permission)),
     allow: (target, permission) => {

@@ -25,7 +25,7 @@ const ReportEntry = v.object({
 });
 export type ReportEntry = v.InferOutput<typeof ReportEntry>;
 
-const Report = v.object({
+export const Report = v.object({
   version: v.literal(1),
   mode: v.picklist(['enforce', 'observe']),
   entries: v.array(ReportEntry),

@@ -35,7 +35,12 @@ export async function limitJob(
   const effective = effectiveLimits(config, invocation?.Environment?.EnvVars);
   for (const note of effective.notes) logger.warn('limit of environment ignored', { reason: note });
   for (const limit of ['max_tokens', 'max_cost'] as const) {
-    if (effective.limits[limit] !== undefined) requireCounted(limit, config, job);
+    if (effective.limits[limit] === undefined) continue;
+    requireCounted(limit, config, job);
+    if (runtime.holdsLimits)
+      throw new UserError(`cannot hold limits.${limit}: nothing ends a job in a cluster at it`, {
+        remedy: `Remove limits.${limit} from the configuration of the runner and from the environment, or use docker or podman.`,
+      });
   }
   const needed = [
     ['idle_timeout', 'activity'],

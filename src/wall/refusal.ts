@@ -19,6 +19,11 @@ const remedies: [beginning: string, remedy: string][] = [
     'cannot connect to the egress gateway: permission denied',
     'If this machine has SELinux, allow containers to connect to the runner: see docs/security.md.',
   ],
+  [
+    'the pod reaches ',
+    'Use a network of the cluster that enforces NetworkPolicies for pods and nodes, or set egress.mode = "off".',
+  ],
+  ['the pod has more than one network', 'Remove the other networks from kubernetes.pod_template.'],
   ['the container has a capability', 'Remove it from jobs.capabilities, and from the configuration of the engine.'],
   ['processes of the container may gain privileges', 'Set jobs.no_new_privileges = true.'],
   ['the container has the network interface', 'Remove the network from the configuration of the engine.'],

@@ -3,5 +3,6 @@ export { hasWall, lowerWall, proxyPort, raiseWall, type Wall, wallFolder } from 
 export { checkWallMounts, checkWallSettings } from './check-settings.ts';
 export { keepGateway } from './keep-gateway.ts';
 export { saveMounts } from './mounted-sockets.ts';
+export { readPodInitProgram } from './pod-init-program.ts';
 export { findRefusal } from './refusal.ts';
 export { watchMounts } from './watch-mounts.ts';

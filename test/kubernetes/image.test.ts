@@ -7,10 +7,6 @@ import { type AddressInfo, connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { createServer } from 'node:tls';
-import { buildInfo } from '../../scripts/build/version.ts';
-import { buildExecutable } from '../../scripts/package/executable.ts';
-import { buildImage } from '../../scripts/package/image/image.ts';
-import { buildTree } from '../../scripts/package/tree.ts';
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts';
 import { blocksRunBy } from '../support/docs/blocks-run-by.ts';
 import { run } from '../support/engines/processes.ts';
@@ -20,6 +16,7 @@ import type { Json } from '../support/json.ts';
 import { create } from '../support/kubernetes/apply.ts';
 import { type Cluster, requiresCluster } from '../support/kubernetes/cluster.ts';
 import { buildHelm, whyNoHelm } from '../support/kubernetes/helm.ts';
+import { loadRunnerImage } from '../support/kubernetes/runner-image.ts';
 import { requiresCommands } from '../support/requires-command.ts';
 import { getTurn, untilOver } from '../support/tasks.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
@@ -35,18 +32,6 @@ interface Image {
 }
 
 let loaded: Promise<Image> | undefined;
-
-/** Builds the image and imports it into the cluster. Returns its name. */
-async function loadImage(cluster: Cluster): Promise<Image> {
-  await using dir = await makeTempDir();
-  const info = await buildInfo(root);
-  const executable = await buildExecutable(join(dir.path, 'executable'));
-  const tree = join(dir.path, 'tree');
-  await buildTree(tree, executable, { withLibraries: true });
-  const options = { executable: executable.path, staging: join(dir.path, 'image'), output: dir.path, info };
-  await cluster.load(await buildImage(tree, options));
-  return { repository: 'localhost/plan42-runner', tag: info.version };
-}
 
 interface Setting extends AsyncDisposable {
   cluster: Cluster;
@@ -72,7 +57,7 @@ async function setUp(t: TestContext, namespace: string): Promise<Setting | undef
   if (!(await requiresCommands(t, 'patchelf', 'strip', 'openssl', 'kubectl'))) return undefined;
   const cluster = await requiresCluster(t);
   if (!cluster) return undefined;
-  loaded ??= loadImage(cluster);
+  loaded ??= loadRunnerImage(cluster);
   const image = await loaded;
   await using undo = new AsyncDisposableStack();
   const dir = undo.use(await makeTempDir());

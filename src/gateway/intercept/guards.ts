@@ -2,7 +2,7 @@
 import { createGithubGuard } from '../github-guard/guard.ts';
 import { guardedHosts } from '../github-guard/hosts.ts';
 import type { Target } from '../host-name.ts';
-import { openLedger } from '../models/ledger.ts';
+import { type LedgerEntry, openLedger } from '../models/ledger.ts';
 import { createModelGuard } from '../models/model-guard.ts';
 import type { EgressPolicy } from '../policy.ts';
 import type { Guard } from './hooks.ts';
@@ -16,9 +16,10 @@ interface GuardsOptions {
   folder: string;
   policy: Pick<EgressPolicy, 'mode' | 'github' | 'models'>;
   writeLine: (line: string) => void;
+  onCall?: (entry: LedgerEntry, index: number) => void;
 }
 
-export async function createGuards({ folder, policy, writeLine }: GuardsOptions): Promise<FindGuards> {
+export async function createGuards({ folder, policy, writeLine, onCall }: GuardsOptions): Promise<FindGuards> {
   const { mode, github, models } = policy;
   const guards = new Map<string, Guard[]>();
   const add = (guard: Guard, hosts: readonly { host: string; port: number }[]) => {
@@ -37,6 +38,6 @@ export async function createGuards({ folder, policy, writeLine }: GuardsOptions)
     );
   }
   if (models !== undefined)
-    add(createModelGuard({ policy: models, ledger: await openLedger(folder), writeLine }), models.hosts);
+    add(createModelGuard({ policy: models, ledger: await openLedger(folder, onCall), writeLine }), models.hosts);
   return ({ host, port }) => guards.get(`${host.text} ${port}`) ?? [];
 }

@@ -36,10 +36,17 @@ export interface Ledger {
   add(entry: LedgerEntry): Promise<void>;
 }
 
-export async function openLedger(folder: string): Promise<Ledger> {
+/** @param onCall called for each entry, those in the file included, with its number from 0 on */
+export async function openLedger(
+  folder: string,
+  onCall?: (entry: LedgerEntry, index: number) => void,
+): Promise<Ledger> {
   const path = join(folder, usageFile);
   const before = (await readTextIfExists(path)) ?? '';
-  const totals = sumUsage(parseUsage(before));
+  const known = parseUsage(before);
+  for (const [index, entry] of known.entries()) onCall?.(entry, index);
+  let calls = known.length;
+  const totals = sumUsage(known);
   let writing = Promise.resolve();
   // A crash can leave half a line.
   let isBroken = before !== '' && !before.endsWith('\n');
@@ -52,6 +59,8 @@ export async function openLedger(folder: string): Promise<Ledger> {
         .then(async () => {
           await appendDurably(path, `${isBroken ? '\n' : ''}${JSON.stringify(entry)}\n`);
           isBroken = false;
+          onCall?.(entry, calls);
+          calls += 1;
         });
       return writing;
     },

@@ -2,7 +2,7 @@
 import { errorCode, formatError, UserError } from '../../lib/errors.ts';
 import type { Readiness } from '../runtime.ts';
 import { type KubeApi, KubeApiError } from './api/kube-api.ts';
-import { isTransient } from './start-job.ts';
+import { isTransient } from './create.ts';
 
 /** Of each request. */
 const defaultTimeoutMs = 10_000;
@@ -31,6 +31,15 @@ export const replicaRights = [
   ['list', 'coordination.k8s.io', 'leases'],
   ['patch', 'coordination.k8s.io', 'leases'],
   ['delete', 'coordination.k8s.io', 'leases'],
+] as const;
+
+/** Those that it needs in addition for jobs whose network is limited. */
+export const wallRights = [
+  ['patch', 'batch', 'jobs'],
+  ['create', '', 'pods'],
+  ['get', '', 'pods'],
+  ['create', 'networking.k8s.io', 'networkpolicies'],
+  ['delete', 'networking.k8s.io', 'networkpolicies'],
 ] as const;
 
 interface CheckOptions {

@@ -17,6 +17,8 @@ const common = {
   /** How many Secrets it has. */
   secrets: v.number(),
   maxLogBytes: v.number(),
+  /** Whether it is behind a wall, with a gateway in a pod of its own. */
+  wall: v.optional(v.literal(true)),
 };
 const Intent = v.object(common);
 /** Describes what a start is about to create. */
@@ -56,23 +58,18 @@ async function read<T extends v.GenericSchema>(
   return parsed.success ? parsed.output : undefined;
 }
 
-/** For `restoreMarkerText`. Undefined if there is none. */
-export async function readMarkerText({ folder }: Pick<JobPaths, 'folder'>): Promise<string | undefined> {
-  return readTextIfExists(join(folder, markerFile));
-}
-
-/** Writes a marker that `readMarkerText` has read in another folder. Returns false if it is none of this version. */
-export async function restoreMarkerText({ folder }: Pick<JobPaths, 'folder'>, text: string): Promise<boolean> {
-  const isValid = v.is(Marker, tryParseJson(text));
-  if (isValid) await writeDurably(join(folder, markerFile), text);
-  return isValid;
+/** Writes a marker that was read in another folder. Returns false if the text is none of this version. */
+export async function restoreMarkerText(job: Pick<JobPaths, 'folder'>, text: string): Promise<boolean> {
+  const parsed = v.safeParse(Marker, tryParseJson(text));
+  if (parsed.success) await writeMarker(job, parsed.output);
+  return parsed.success;
 }
 
 export async function writeMarker(
   { folder }: Pick<JobPaths, 'folder'>,
   marker: Omit<Marker, 'version'>,
 ): Promise<void> {
-  await writeDurably(join(folder, markerFile), JSON.stringify({ version: 1, ...marker } satisfies Marker));
+  await writeDurably(join(folder, markerFile), JSON.stringify({ ...marker, version: 1 } satisfies Marker));
 }
 
 export async function removeMarker({ folder }: Pick<JobPaths, 'folder'>): Promise<void> {

@@ -7,12 +7,12 @@ import type { Logger } from '../../lib/logger.ts';
 import { isLoopback } from '../../lib/loopback.ts';
 import { retry } from '../../lib/retry.ts';
 import type { JobPaths } from '../../shim/shim.ts';
+import { lowerWall } from '../../wall/wall.ts';
 import type { CaFile } from '../authorities.ts';
 import { checkInstanceId } from '../check/names.ts';
 import {
   type AgentAddress,
   type JobExit,
-  noWall,
   type Readiness,
   type Runtime,
   RuntimeError,
@@ -22,19 +22,24 @@ import {
 import { valuesOf } from '../variables.ts';
 import { connect } from './api/connect.ts';
 import type { KubeApi } from './api/kube-api.ts';
-import { checkCluster, replicaRights } from './check-ready.ts';
+import { checkCluster, replicaRights, wallRights } from './check-ready.ts';
+import { isTransient } from './create.ts';
 import { deleteJob, ifPresent } from './delete-job.ts';
-import { readIntent, readMarker, readMarkerText, removeMarker } from './job-marker.ts';
+import { readIntent, readMarker, removeMarker } from './job-marker.ts';
 import { listStates } from './list-states.ts';
-import { instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
+import { gatewayName, instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
 import { pathOf } from './paths.ts';
 import { checkPods } from './probe/check-pods.ts';
 import { createLeaseStore } from './replicas/lease-store.ts';
 import { createReplicas } from './replicas/replicas.ts';
 import { restoreMarker } from './replicas/restore-marker.ts';
 import { createSeal } from './replicas/seal.ts';
-import { completeStart, isTransient, readTemplate, startJob } from './start-job.ts';
+import { completeStart, readTemplate, startJob } from './start-job.ts';
 import { waitForJob } from './wait-for-job.ts';
+import { checkWall, mayHaveWall } from './walled/check-wall.ts';
+import { keepGatewayFiles } from './walled/gateway-files.ts';
+import { noteSent } from './walled/replace-credentials.ts';
+import { endGateway, waitBehindWall } from './walled/wait-behind-wall.ts';
 import { type ClusterView, createClusterView } from './watch/cluster-view.ts';
 import type { RawJob, RawPod } from './watch/objects.ts';
 
@@ -43,7 +48,7 @@ export interface KubernetesRuntimeOptions {
   env: NodeJS.ProcessEnv;
   /** The label of Jobs of this runner. */
   instanceId: string;
-  settings: Pick<Config, 'runner' | 'jobs' | 'kubernetes' | 'images'>;
+  settings: Pick<Config, 'runner' | 'jobs' | 'kubernetes' | 'images' | 'egress'>;
   /** Certificate authorities that agents trust in addition. */
   caFile?: CaFile | undefined;
   logger: Logger;
@@ -62,6 +67,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     stateKey === undefined
       ? undefined
       : createReplicas({ store: leases, seal: createSeal(stateKey, instanceId), instanceId, logger });
+  const more = [...(replicas ? replicaRights : []), ...(mayHaveWall(settings) ? wallRights : [])];
   let connection: Promise<{ api: KubeApi; view: ClusterView }> | undefined;
 
   function cluster(): Promise<{ api: KubeApi; view: ClusterView }> {
@@ -80,7 +86,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     const connected = async () => (await cluster()).api;
     const missing = missingForReplicas(settings);
     if (missing !== undefined) return { ready: false, reason: missing.reason, remedy: missing.remedy };
-    return checkCluster(connected, { ...limits, more: replicas && replicaRights });
+    return checkCluster(connected, { ...limits, more });
   }
 
   async function checkSettings(): Promise<void> {
@@ -98,12 +104,12 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
   }
 
   async function start(job: StartOptions): Promise<void> {
-    if (job.egress !== undefined) throw noWall('kubernetes');
     await checkSettings();
     const [mount] = job.mounts ?? [];
     if (mount !== undefined) throw new RuntimeError(`cannot mount ${mount.source} into a pod`);
     const { api, view } = await cluster();
     view.note(await startJob(job, { api, settings, instanceId, env, caFile }));
+    if (job.egress !== undefined) await noteSent(job);
   }
 
   async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
@@ -111,7 +117,10 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     if (marker === undefined) return withoutMarker();
     const { api, view } = await cluster();
     const { startTimeoutMs } = kubernetes;
-    return waitForJob(job, marker, { api, view, startTimeoutMs, logger, signal });
+    const waiting = (onExit?: () => Promise<void>) =>
+      waitForJob(job, marker, { api, view, startTimeoutMs, logger, signal, ...(onExit && { onExit }) });
+    const end = () => kill(job, jobs.stopTimeoutMs);
+    return waitBehindWall(job, marker, waiting, { api, view, instanceId, kill: end, logger, signal });
   }
 
   /** Deleting the pod sends SIGTERM, and SIGKILL after the time. The Job has no second attempt. */
@@ -138,8 +147,14 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
   async function remove(job: JobPaths): Promise<void> {
     const { api, view } = await cluster();
     const name = objectName(instanceId, job.jobId);
-    await deleteJob(api, name, (await readMarker(job))?.uid);
+    const marker = await readMarker(job);
+    const isWalled = (marker ?? (await readIntent(job)))?.wall === true;
+    // Otherwise it would stay for as long as an agent may need it.
+    if (isWalled && !(await isAgentThere(api, name))) await endGateway(api, name);
+    await deleteJob(api, name, marker?.uid);
+    if (isWalled) view.forget(gatewayName(name));
     view.forget(name);
+    if (isWalled) await lowerWall(job);
     await removeMarker(job);
   }
 
@@ -190,6 +205,12 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     }
   }
 
+  async function saveState(job: JobPaths): Promise<string | undefined> {
+    const marker = await readMarker(job);
+    const gateway = marker?.wall ? await keepGatewayFiles(job) : undefined;
+    return marker && JSON.stringify({ ...marker, ...(gateway && { gateway }) });
+  }
+
   return {
     name: 'kubernetes',
     isInstalled: async () => (await cluster().catch(() => undefined)) !== undefined,
@@ -201,7 +222,15 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     findAgentAddress: async (url) => findAgentAddress(url),
     checkSettings,
     whyUnmeasured: async (what) => (what === 'activity' ? 'a cluster does not report the activity of pods' : undefined),
-    whyNoWall: async () => noWall('kubernetes'),
+    whyNoWall: async () => {
+      try {
+        await checkWall(settings);
+        return undefined;
+      } catch (error) {
+        if (error instanceof UserError) return error;
+        throw error;
+      }
+    },
     holdsLimits: true,
     warnings: ['jobs.pids is not applied: the kubelet of each node limits processes (podPidsLimit)'],
     // The kubelet pulls.
@@ -219,7 +248,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     storageFolder: async () => undefined,
     images: undefined,
     replicas,
-    saveState: readMarkerText,
+    saveState,
     restoreState: async (job, state) => {
       const { api } = await cluster();
       await restoreMarker(job, state, { api, instanceId, maxLogBytes: jobs.maxLogMib * 2 ** 20 });
@@ -230,6 +259,17 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
 function withoutMarker(): JobExit {
   const unseenBecause = 'the runner’s record of its Job is missing';
   return { exitCode: undefined, endedAt: systemClock.date(), outOfMemory: false, startError: undefined, unseenBecause };
+}
+
+/** Whether the agent's pod exists, and has not ended. @throws RuntimeError */
+async function isAgentThere(api: KubeApi, name: string): Promise<boolean> {
+  const query = { labelSelector: `batch.kubernetes.io/job-name=${name}` };
+  try {
+    const { items } = await api.request<{ items: RawPod[] }>('GET', pathOf(api, 'pods'), { query });
+    return items.some(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
+  } catch (error) {
+    throw new RuntimeError(`cannot list the pods of the Job ${name}: ${formatError(error)}`, { cause: error });
+  }
 }
 
 function findAgentAddress(url: URL): AgentAddress | undefined {

@@ -2,32 +2,34 @@
 import { basename } from 'node:path';
 import type { V1Job } from '@kubernetes/client-node';
 import type { Config } from '../../config/schema.ts';
+import { gatewayPort } from '../../gateway/pod/channel.ts';
+import { proxyVariables } from '../../gateway/proxy-variables.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { formatError, UserError } from '../../lib/errors.ts';
 import { isNamedLocal } from '../../lib/image-reference.ts';
 import { readBytes, readText } from '../../lib/read-file.ts';
-import { retry } from '../../lib/retry.ts';
 import type { JobPaths } from '../../shim/shim.ts';
+import { readPodInitProgram } from '../../wall/wall.ts';
 import { authorityVariables, type CaFile, writeAuthorities } from '../authorities.ts';
 import { RuntimeError, type StartOptions } from '../runtime.ts';
 import { valuesOf } from '../variables.ts';
 import { isNotFound, type KubeApi, KubeApiError } from './api/kube-api.ts';
 import { parseYaml } from './api/kubeconfig.ts';
+import { create, throughOutage } from './create.ts';
 import { readIntent, writeIntent, writeMarker } from './job-marker.ts';
 import { buildJob, type JobContent, mountPath } from './manifest/job.ts';
 import { mergeTemplate } from './manifest/merge-template.ts';
-import { jobAnnotation, objectName } from './manifest/names.ts';
-import { buildSecrets, planSecrets } from './manifest/secrets.ts';
+import { jobAnnotation, objectName, secretName } from './manifest/names.ts';
+import { buildSecrets, countSecrets, planSecrets } from './manifest/secrets.ts';
 import { readStartProgram } from './manifest/start-program.ts';
 import { pathOf } from './paths.ts';
+import { checkWall, checkWallTemplate } from './walled/check-wall.ts';
+import { prepareGatewayFiles } from './walled/gateway-files.ts';
+import { raiseWall, removeRemains } from './walled/raise-wall.ts';
 import type { RawJob } from './watch/objects.ts';
 
 /** Arguments of the agent's entrypoint, as in other containers. */
 const agentArguments = ['--encrypted-input=false', '--plan42-proxy', '--log-agent-output'];
-
-/** How long a start is repeated while the API server does not respond. */
-const maxOutageMs = 120_000;
-const backoff = { minMs: 100, maxMs: 5000 };
 
 export interface StartDeps {
   api: KubeApi;
@@ -40,17 +42,34 @@ export interface StartDeps {
 /** Returns the Job. @throws UserError, RuntimeError */
 export async function startJob(job: StartOptions, deps: StartDeps): Promise<RawJob> {
   const { api, instanceId } = deps;
-  const { manifest, secrets } = await buildManifest(job, deps);
+  const { manifest, secrets, wall } = await buildManifest(job, deps);
   const name = objectName(instanceId, job.jobId);
   const { maxLogBytes } = job;
-  const intent = { namespace: api.namespace, name, secrets: secrets.data.length, maxLogBytes };
+  const intent = {
+    namespace: api.namespace,
+    name,
+    secrets: secrets.data.length,
+    maxLogBytes,
+    ...(wall && { wall: true as const }),
+  };
   await writeIntent(job, intent);
-  const created = await createJob(api, manifest);
-  const { uid } = created.metadata;
-  const owned = buildSecrets({ name, instanceId, jobUid: uid }, secrets);
-  await Promise.all(owned.map((secret) => create(api, 'secrets', secret)));
+  let created = await createJob(api, manifest);
+  if (wall !== undefined && created.isOld && created.job.spec?.suspend === true) {
+    const old = Array.from({ length: countSecrets(created.job as unknown as V1Job) }, (_, part) =>
+      secretName(name, part),
+    );
+    await removeRemains(api, name, old);
+    created = await createJob(api, manifest);
+  }
+  const { uid } = created.job.metadata;
+  // A Job that runs already has all of its parts.
+  if (wall === undefined || !created.isOld) {
+    const owned = buildSecrets({ name, instanceId, jobUid: uid }, secrets);
+    await Promise.all(owned.map((secret) => create(api, 'secrets', secret)));
+    if (wall !== undefined) await raiseWall(api, { ...wall, job: { name, uid } });
+  }
   await writeMarker(job, { ...intent, uid, startedAtMs: systemClock.date().getTime() });
-  return created;
+  return created.job;
 }
 
 /**
@@ -68,6 +87,8 @@ export async function completeStart(job: JobPaths, { api, instanceId }: Pick<Sta
   });
   if (found === undefined || found.metadata.annotations?.[jobAnnotation] !== job.jobId) return false;
   const { uid, creationTimestamp } = found.metadata;
+  // It is resumed last.
+  if (intent.wall && found.spec?.suspend === true) return false;
   const empty = { data: Array.from({ length: intent.secrets }, () => ({})), sources: [], variables: [] };
   for (const secret of buildSecrets({ name, instanceId, jobUid: uid }, empty)) {
     const isMissing = await api
@@ -79,7 +100,8 @@ export async function completeStart(job: JobPaths, { api, instanceId }: Pick<Sta
           throw error;
         },
       );
-    if (isMissing) return false;
+    // The agent of a Job that was resumed can have had them.
+    if (isMissing && intent.wall !== true) return false;
   }
   const createdAt = Date.parse(creationTimestamp ?? '');
   const now = systemClock.date().getTime();
@@ -94,38 +116,63 @@ export async function buildManifest(
 ) {
   const name = objectName(instanceId, job.jobId);
   const architecture = settings.kubernetes.architecture ?? ownArchitecture();
-  const [startProgram, request, files, template] = await Promise.all([
-    requireStartProgram(architecture),
+  const { egress, broker } = job;
+  const gateway = egress && { image: await checkWall(settings), ...(await prepareGatewayFiles(job, egress)) };
+  const [startProgram, initProgram, request, files, template] = await Promise.all([
+    requireProgram(readStartProgram, architecture),
+    gateway && requireProgram(readPodInitProgram, architecture),
     readBytes(job.requestFile),
     readAuthorities(job, caFile),
     readTemplate(settings.kubernetes.podTemplate),
   ]);
-  const secrets = planSecrets(name, { startProgram, request, files, variables: valuesOf(settings.jobs.env, env) });
-  const authorities = caFile === undefined ? {} : authorityVariables(`${mountPath}/ca`);
+  const values = Object.entries(valuesOf(settings.jobs.env, env));
+  const variables = Object.fromEntries(values.map(([key, value]) => [key, broker?.hide(value) ?? value]));
+  const wall = gateway && initProgram && { initProgram, token: gateway.token };
+  const secrets = planSecrets(name, { startProgram, request, files, variables, wall });
+  const authorities = Object.keys(files).length === 0 ? {} : authorityVariables(`${mountPath}/ca`);
   const content: JobContent = {
     jobId: job.jobId,
     name,
     image: job.image,
     pullPolicy: pullPolicyOf(job.image, settings.images.pullPolicy),
     args: [...agentArguments, ...(job.agentSwitches ?? [])],
-    variables: { ...job.variables, ...authorities },
+    variables: { ...job.variables, ...authorities, ...(gateway && proxyVariables(gatewayPort)) },
     secrets,
     architecture,
     limits: job.limits,
+    isWalled: gateway !== undefined,
   };
   const manifest = buildJob(content, { ...settings, instanceId });
-  if (template === undefined || manifest.spec === undefined) return { manifest, secrets };
-  const merged = mergeTemplate(manifest.spec.template, template.content, template.file);
-  manifest.spec.template = merged;
-  return { manifest, secrets };
+  const { spec } = manifest;
+  if (spec !== undefined && template !== undefined)
+    spec.template = mergeTemplate(spec.template, template.content, template.file);
+  if (gateway === undefined || spec === undefined) return { manifest, secrets };
+  checkWallTemplate(spec.template);
+  return {
+    manifest,
+    secrets,
+    wall: {
+      files: gateway.files,
+      instanceId,
+      image: gateway.image,
+      pullPolicy: pullPolicyOf(gateway.image, settings.images.pullPolicy),
+      graceSeconds: spec.template.spec?.terminationGracePeriodSeconds ?? 30,
+      serviceAccount: settings.kubernetes.serviceAccount,
+      template: spec.template,
+      startTimeoutMs: settings.kubernetes.startTimeoutMs,
+    },
+  };
 }
 
 function ownArchitecture(): 'amd64' | 'arm64' {
   return process.arch === 'arm64' ? 'arm64' : 'amd64';
 }
 
-async function requireStartProgram(architecture: 'amd64' | 'arm64'): Promise<Uint8Array> {
-  const program = await readStartProgram(architecture === 'amd64' ? 'x64' : 'arm64');
+async function requireProgram(
+  read: (architecture: string) => Promise<Uint8Array | undefined>,
+  architecture: 'amd64' | 'arm64',
+): Promise<Uint8Array> {
+  const program = await read(architecture === 'amd64' ? 'x64' : 'arm64');
   if (program !== undefined) return program;
   throw new UserError(`this build cannot start agents on nodes of the architecture ${architecture}`, {
     remedy: 'Install a release package, or set kubernetes.architecture.',
@@ -139,11 +186,12 @@ function pullPolicyOf(image: string, policy: Config['images']['pullPolicy']): Jo
 }
 
 async function readAuthorities(
-  job: Pick<StartOptions, 'folder'>,
+  { folder: jobFolder, egress }: Pick<StartOptions, 'folder' | 'egress'>,
   caFile: CaFile | undefined,
 ): Promise<Record<string, string>> {
-  if (caFile === undefined) return {};
-  const folder = await writeAuthorities(job.folder, { caFile }, 'container');
+  const ofJob = egress?.broker?.authority;
+  if (caFile === undefined && ofJob === undefined) return {};
+  const folder = await writeAuthorities(jobFolder, { caFile, ofJob }, 'container');
   const names = ['additional.pem', 'bundle.pem'];
   const texts = await Promise.all(names.map((name) => readText(`${folder}/${name}`)));
   return Object.fromEntries(names.map((name, n) => [`ca/${basename(name)}`, texts[n] ?? '']));
@@ -161,41 +209,14 @@ export async function readTemplate(file: string | undefined): Promise<{ file: st
   }
 }
 
-async function createJob(api: KubeApi, manifest: V1Job): Promise<RawJob> {
+/** `isOld`: an earlier start may have created it. */
+async function createJob(api: KubeApi, manifest: V1Job): Promise<{ job: RawJob; isOld: boolean }> {
   const created = await create<RawJob>(api, 'jobs', manifest);
-  if (created !== undefined) return created;
+  if (created !== undefined) return { job: created, isOld: false };
   const name = manifest.metadata?.name ?? '';
   const found = await throughOutage(() => api.request<RawJob>('GET', pathOf(api, 'jobs', name)), 'read a Job in');
   const isOurs = found.metadata.annotations?.[jobAnnotation] === manifest.metadata?.annotations?.[jobAnnotation];
   // An earlier attempt to start it was interrupted.
-  if (isOurs && found.metadata.deletionTimestamp === undefined) return found;
+  if (isOurs && found.metadata.deletionTimestamp === undefined) return { job: found, isOld: true };
   throw new RuntimeError(`the cluster already has a Job ${name}, which ${isOurs ? 'is being removed' : 'is not ours'}`);
-}
-
-/** Undefined if the object exists. @throws RuntimeError */
-async function create<T>(api: KubeApi, resource: 'jobs' | 'secrets', body: object): Promise<T | undefined> {
-  const post = async () => {
-    try {
-      return await api.request<T>('POST', pathOf(api, resource), { body });
-    } catch (error) {
-      if (error instanceof KubeApiError && error.reason === 'AlreadyExists') return undefined;
-      throw error;
-    }
-  };
-  return throughOutage(post, `create ${resource} in`);
-}
-
-/** Repeats a request until the API server responds. @throws RuntimeError */
-async function throughOutage<T>(request: () => Promise<T>, what: string): Promise<T> {
-  const deadline = systemClock.now() + maxOutageMs;
-  try {
-    return await retry(request, { backoff, deadline, shouldRetry: isTransient });
-  } catch (error) {
-    throw new RuntimeError(`cannot ${what} the cluster: ${formatError(error)}`, { cause: error });
-  }
-}
-
-/** Errors of the network too: whether the request was carried out shows with the next one. */
-export function isTransient(error: unknown): boolean {
-  return !(error instanceof KubeApiError) || error.status === 429 || error.status >= 500;
 }

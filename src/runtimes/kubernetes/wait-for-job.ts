@@ -6,12 +6,12 @@ import { retry } from '../../lib/retry.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import type { JobExit } from '../runtime.ts';
 import { isNotFound, type KubeApi } from './api/kube-api.ts';
+import { isTransient } from './create.ts';
 import { explainLost, findExit, findProblem, isNodeLost, startTimedOut } from './explain-exit.ts';
 import type { Marker } from './job-marker.ts';
 import { followLog } from './logs/follow-log.ts';
 import { secretName } from './manifest/names.ts';
 import { pathOf } from './paths.ts';
-import { isTransient } from './start-job.ts';
 import type { ClusterView, JobInCluster } from './watch/cluster-view.ts';
 
 /** The largest time of `setTimeout`. */
@@ -23,6 +23,8 @@ export interface WaitDeps {
   startTimeoutMs: number;
   logger: Logger;
   signal: AbortSignal | undefined;
+  /** Called when the agent has exited, before the end of its log is written. */
+  onExit?: () => Promise<void>;
   /** How long a node that is gone may be late with the end of a pod. For tests. */
   lostAfterMs?: number;
 }
@@ -47,6 +49,7 @@ export async function waitForJob(job: JobPaths, marker: Marker, deps: WaitDeps):
     isLost = true;
   };
   exit = await waitForExit(marker, deps, noteLost);
+  await deps.onExit?.();
   exited.abort();
   await Promise.all([log, secrets]);
   return exit;

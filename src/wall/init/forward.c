@@ -1,7 +1,8 @@
 /*
- * The forwarder: passes each connection to the proxy port on to the gateway's Unix socket, byte for byte, with half-closes and
- * back-pressure. One process with one loop. It belongs to the agent: killing it only takes the agent offline.
+ * The forwarder: passes each connection to the proxy port on to the gateway, byte for byte, with half-closes and back-pressure. One
+ * process with one loop. It belongs to the agent: killing it only takes the agent offline.
  */
+#include "gateway.h"
 #include "sockets.h"
 #include "wall.h"
 #include <linux/close_range.h>
@@ -15,7 +16,7 @@
 #include <linux/tcp.h>
 
 enum { BLOCK = 65536, EVENTS = 256, READS_PER_TURN = 8, ACCEPTS_PER_TURN = 64, MAX_SPARE_BLOCKS = 64 };
-enum { RETRY_MS = 5, GATEWAY_GONE_MS = 5000, GATEWAY_BUSY_MS = 30000 };
+enum { GATEWAY_BUSY_MS = 30000 };
 enum { CLIENT = 0, GATEWAY = 1 };
 
 struct side {
@@ -34,7 +35,7 @@ struct connection {
   struct connection *next;
   /* When to give up connecting to the gateway, in the order of its errors. */
   long gone_at, busy_at;
-  bool is_closed;
+  bool is_connecting, is_closed;
 };
 
 static int poller, listener;
@@ -201,8 +202,76 @@ static void settle(struct connection *connection) {
   watch(connection, GATEWAY);
 }
 
+/* The gateway has accepted the connection. */
+static void begin(struct connection *connection) {
+  char greeting[64];
+  size_t size = write_greeting(greeting);
+  if (size > 0) {
+    struct side *side = &connection->sides[GATEWAY];
+    side->kept = take_block();
+    if (side->kept == NULL) {
+      close_connection(connection, true);
+      return;
+    }
+    memcpy(side->kept, greeting, size);
+    side->from = 0;
+    side->to = (uint32_t)size;
+    flush(connection, GATEWAY);
+  }
+  settle(connection);
+}
+
+static bool is_temporary(const struct connection *connection, long error) {
+  long now = now_ms();
+  switch (error) {
+    case -EAGAIN:
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOMEM:
+    case -EADDRNOTAVAIL: return now < connection->busy_at;
+    case -ECONNREFUSED:
+    case -ECONNRESET:
+    case -EHOSTUNREACH:
+    case -ENETUNREACH:
+    case -ETIMEDOUT:
+    case -ENOENT: return now < connection->gone_at;
+    default: return false;
+  }
+}
+
+static void wait_or_close(struct connection *connection, long error) {
+  if (!is_temporary(connection, error)) {
+    close_connection(connection, true);
+    return;
+  }
+  connection->next = pending;
+  pending = connection;
+}
+
+/* The kernel has finished to connect, or has failed to. */
+static void finish_connecting(struct connection *connection) {
+  struct side *side = &connection->sides[GATEWAY];
+  int error = 0;
+  uint32_t size = sizeof error;
+  sys(__NR_getsockopt, side->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  connection->is_connecting = false;
+  watch_fd(EPOLL_CTL_DEL, side->fd, 0, 0);
+  side->watched = 0;
+  if (error == 0) {
+    begin(connection);
+    return;
+  }
+  sys(__NR_close, side->fd);
+  side->fd = -1;
+  wait_or_close(connection, -error);
+}
+
 static void handle(struct connection *connection, int index, uint32_t events) {
   if (connection->is_closed) return;
+  if (connection->is_connecting) {
+    finish_connecting(connection);
+    return;
+  }
   if ((events & EPOLLOUT) != 0 && connection->sides[index].kept != NULL) flush(connection, index);
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !pass(connection, index)) {
     close_connection(connection, index == GATEWAY);
@@ -211,22 +280,15 @@ static void handle(struct connection *connection, int index, uint32_t events) {
   settle(connection);
 }
 
-/* Returns 0, or why the gateway cannot be reached at the moment. */
+/* Returns 0, -EINPROGRESS, or why the gateway cannot be reached at the moment. */
 static long connect_to_gateway(struct connection *connection) {
   struct side *side = &connection->sides[GATEWAY];
-  struct sockaddr_un address = gateway_address();
   if (side->fd < 0) {
-    long fd = sys(__NR_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    long fd = open_gateway_socket();
     if (fd < 0) return fd;
     side->fd = (int)fd;
   }
-  return sys(__NR_connect, side->fd, &address, sizeof address);
-}
-
-static bool is_temporary(const struct connection *connection, long error) {
-  long now = now_ms();
-  if (error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOMEM) return now < connection->busy_at;
-  return (error == -ECONNREFUSED || error == -ENOENT) && now < connection->gone_at;
+  return connect_gateway_socket(side->fd);
 }
 
 /* Connects what waits for the gateway. */
@@ -239,11 +301,12 @@ static void retry_pending(void) {
     waiting = waiting->next;
     long result = is_busy ? -EAGAIN : connect_to_gateway(connection);
     if (result == -EAGAIN) is_busy = true;
-    if (result == 0) settle(connection);
-    else if (is_temporary(connection, result)) {
-      connection->next = pending;
-      pending = connection;
-    } else close_connection(connection, true);
+    if (result == 0) begin(connection);
+    else if (result == -EINPROGRESS) {
+      connection->is_connecting = true;
+      connection->sides[GATEWAY].watched = EPOLLOUT;
+      watch_fd(EPOLL_CTL_ADD, connection->sides[GATEWAY].fd, EPOLLOUT, (uint64_t)(uintptr_t)connection | GATEWAY);
+    } else wait_or_close(connection, result);
   }
 }
 
@@ -264,7 +327,7 @@ static void accept_clients(void) {
     int on = 1;
     sys(__NR_setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     connection->sides[CLIENT].fd = (int)fd;
-    connection->gone_at = now_ms() + GATEWAY_GONE_MS;
+    connection->gone_at = now_ms() + gateway_gone_ms;
     connection->busy_at = now_ms() + GATEWAY_BUSY_MS;
     connection->next = pending;
     pending = connection;
@@ -276,7 +339,7 @@ _Noreturn static void forward(void) {
   poller = (int)sys(__NR_epoll_create1, EPOLL_CLOEXEC);
   set_listening(true);
   for (;;) {
-    int wait = pending != NULL ? RETRY_MS : is_listening ? -1 : 100;
+    int wait = pending != NULL ? gateway_retry_ms : is_listening ? -1 : 100;
     long count = sys(__NR_epoll_pwait, poller, events, EVENTS, wait, NULL, 0);
     for (long i = 0; i < count; i += 1) {
       uint64_t data = events[i].data;
@@ -359,33 +422,4 @@ void start_forwarder(int argc, char **argv) {
   }
   while (sys(__NR_wait4, child, NULL, 0, NULL) == -EINTR) continue;
   sys(__NR_close, listener);
-}
-
-/* The runner puts this file beside the socket when the gateway cannot work. */
-static const char failure_file[] = WALL_FOLDER "/failed";
-enum { GATEWAY_START_MS = 30000 };
-
-static void refuse_if_failed(void) {
-  static char reason[300];
-  long fd = sys(__NR_openat, AT_FDCWD, failure_file, O_RDONLY | O_CLOEXEC, 0);
-  if (fd < 0) return;
-  long size = sys(__NR_read, fd, reason, sizeof reason - 1);
-  for (long i = 0; i < size; i += 1)
-    if (reason[i] == '\n') reason[i] = 0;
-  refuse("the egress gateway cannot work: ", reason, NULL);
-}
-
-void wait_for_gateway(void) {
-  struct sockaddr_un address = gateway_address();
-  long fd = sys(__NR_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) refuse("cannot open a socket: ", error_text(fd), NULL);
-  for (long deadline = now_ms() + GATEWAY_START_MS;;) {
-    long result = sys(__NR_connect, fd, &address, sizeof address);
-    if (result == 0) break;
-    refuse_if_failed();
-    bool may_come = result == -ENOENT || result == -ECONNREFUSED || result == -EINTR;
-    if (!may_come || now_ms() > deadline) refuse("cannot connect to the egress gateway: ", error_text(result), NULL);
-    sleep_ms(2);
-  }
-  sys(__NR_close, fd);
 }

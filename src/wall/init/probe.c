@@ -1,4 +1,4 @@
-/* Proves from inside that the container reaches nothing but its loopback. No probe sends a packet. */
+/* Proves from inside what the kernel gives the container, above all no network but its loopback. No probe sends a packet. */
 #include "sockets.h"
 #include "wall.h"
 #include <linux/capability.h>
@@ -112,6 +112,18 @@ static void bring_loopback_up(void) {
 void check_interfaces(void) {
   list_interfaces(check_interface);
   if (!is_loopback_up) bring_loopback_up();
+}
+
+static bool has_network;
+
+static void check_only_interface(const struct ifinfomsg *info, const char *name) {
+  if ((info->ifi_flags & IFF_LOOPBACK) != 0 || (info->ifi_flags & IFF_UP) == 0) return;
+  if (has_network) refuse("the pod has more than one network, and policies may not hold for ", name, NULL);
+  has_network = true;
+}
+
+void check_only_network(void) {
+  list_interfaces(check_only_interface);
 }
 
 static const uint8_t outside4[][4] = {

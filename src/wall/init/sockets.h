@@ -7,7 +7,8 @@
 
 enum { AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10, AF_NETLINK = 16, AF_PACKET = 17, AF_VSOCK = 40 };
 enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 04000, SOCK_CLOEXEC = 02000000 };
-enum { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_LINGER = 13, TCP_NODELAY = 1 };
+enum { SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_ERROR = 4, SO_KEEPALIVE = 9, SO_LINGER = 13 };
+enum { TCP_NODELAY = 1, TCP_KEEPIDLE = 4, TCP_KEEPINTVL = 5, TCP_USER_TIMEOUT = 18 };
 enum { SHUT_WR = 1, MSG_NOSIGNAL = 0x4000 };
 
 /* Where the container finds the folder of the wall, and the port at which programs find the gateway. */
@@ -25,8 +26,4 @@ static inline struct sockaddr_in ipv4(const uint8_t address[4], uint16_t port) {
 
 static inline struct sockaddr_in proxy_address(void) {
   return ipv4((const uint8_t[]){127, 0, 0, 1}, PROXY_PORT);
-}
-
-static inline struct sockaddr_un gateway_address(void) {
-  return (struct sockaddr_un){AF_UNIX, GATEWAY_SOCKET};
 }

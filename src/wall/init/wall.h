@@ -15,6 +15,8 @@ void check_capabilities(void);
 void check_interfaces(void);
 void check_routes(void);
 void check_families(void);
+/* For pods: at most one interface beside loopback. */
+void check_only_network(void);
 uint64_t permitted_capabilities(void);
 
 /* mounts.c: sockets of programs outside, in what the container has mounted. */

@@ -6,9 +6,10 @@ import { run } from '../engines/processes.ts';
 import { makeTempDir } from '../temp-dir.ts';
 import type { Cluster } from './cluster.ts';
 
-const commands = 'sh cat sleep echo seq mktemp awk sed printf grep head ls wc id true false kill date dd env'.split(
-  ' ',
-);
+const commands =
+  'sh cat sleep echo seq mktemp awk sed printf grep head ls wc id true false kill date dd env nc timeout tftp'.split(
+    ' ',
+  );
 
 /** No registry has it: nodes use it only if they have it already. */
 export const agentImage = 'localhost/plan42/test-agent:1';

@@ -45,7 +45,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{- /* What the chart knows, over `config`. A drain ends 30 s before the kubelet kills the runner. */ -}}
 {{- define "plan42-runner.config" -}}
-{{- $kubernetes := dict "namespace" .Release.Namespace -}}
+{{- $kubernetes := dict "namespace" .Release.Namespace "helper_image" (include "plan42-runner.image" .) -}}
 {{- with include "plan42-runner.agentServiceAccount" . -}}
 {{- $_ := set $kubernetes "service_account" . -}}
 {{- end -}}

@@ -1,8 +1,16 @@
 /** The Job of an agent. */
-import type { V1EnvVar, V1Job, V1PodTemplateSpec } from '@kubernetes/client-node';
+import type { V1EnvVar, V1Job, V1PodTemplateSpec, V1VolumeProjection } from '@kubernetes/client-node';
 import type { Config } from '../../../config/schema.ts';
+import { nodeVariable } from '../../../gateway/pod/channel.ts';
 import type { HeldLimits } from '../../runtime.ts';
-import { agentContainer, instanceAnnotation, instanceLabels, jobAnnotation } from './names.ts';
+import {
+  agentContainer,
+  gatewayAddressAnnotation,
+  instanceAnnotation,
+  instanceLabels,
+  jobAnnotation,
+  walledLabel,
+} from './names.ts';
 import type { Secrets } from './secrets.ts';
 
 /** Where a pod has its request. The program `start` knows it. */
@@ -27,6 +35,8 @@ export interface JobContent {
   secrets: Secrets;
   architecture: 'amd64' | 'arm64';
   limits?: HeldLimits | undefined;
+  /** Whether it is behind a wall: suspended until that stands. */
+  isWalled: boolean;
 }
 
 const seconds = (ms: number) => Math.min(maxInt32, Math.max(1, Math.ceil(ms / 1000)));
@@ -34,10 +44,13 @@ const seconds = (ms: number) => Math.min(maxInt32, Math.max(1, Math.ceil(ms / 10
 /** The Job without the template of the configuration. */
 export function buildJob(content: JobContent, settings: JobSettings): V1Job {
   const { kubernetes, instanceId } = settings;
-  const { name, jobId, limits } = content;
+  const { name, jobId, limits, isWalled } = content;
   const labels = instanceLabels(instanceId);
   const annotations = { [instanceAnnotation]: instanceId, [jobAnnotation]: jobId };
-  const template = { metadata: { labels, annotations }, spec: buildPodSpec(content, settings) };
+  const template = {
+    metadata: { labels: { ...labels, ...(isWalled && { [walledLabel]: name }) }, annotations },
+    spec: buildPodSpec(content, settings),
+  };
   const { maxDurationMs } = limits ?? {};
   return {
     apiVersion: 'batch/v1',
@@ -47,6 +60,7 @@ export function buildJob(content: JobContent, settings: JobSettings): V1Job {
       backoffLimit: 0,
       completions: 1,
       parallelism: 1,
+      ...(isWalled && { suspend: true }),
       // Never two pods of one job.
       podReplacementPolicy: 'Failed',
       ttlSecondsAfterFinished: seconds(kubernetes.ttlMs),
@@ -60,7 +74,7 @@ export function buildJob(content: JobContent, settings: JobSettings): V1Job {
 }
 
 function buildPodSpec(content: JobContent, { jobs, kubernetes }: JobSettings): NonNullable<V1PodTemplateSpec['spec']> {
-  const { limits, secrets } = content;
+  const { limits, secrets, isWalled } = content;
   // For the end at a limit. A kill request brings its own time.
   const graceMs = limits?.maxDurationMs === undefined ? jobs.stopTimeoutMs : limits.wrapUpMs;
   return {
@@ -72,12 +86,14 @@ function buildPodSpec(content: JobContent, { jobs, kubernetes }: JobSettings): N
     terminationGracePeriodSeconds: seconds(graceMs),
     nodeSelector: { 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': content.architecture },
     securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    // Names are the gateway's. Without this, each look-up would wait for servers that the wall hides.
+    ...(isWalled && { dnsPolicy: 'None', dnsConfig: { nameservers: ['127.0.0.1'] } }),
     containers: [
       {
         name: agentContainer,
         image: content.image,
         imagePullPolicy: content.pullPolicy,
-        command: [`${mountPath}/start`, jobs.entrypoint, ...content.args],
+        command: [`${mountPath}/start`, ...(isWalled ? [`${mountPath}/init`] : []), jobs.entrypoint, ...content.args],
         env: environmentOf(content),
         resources: {
           limits: {
@@ -93,12 +109,28 @@ function buildPodSpec(content: JobContent, { jobs, kubernetes }: JobSettings): N
         volumeMounts: [{ name: volumeName, mountPath, readOnly: true }],
       },
     ],
-    volumes: [{ name: volumeName, projected: { sources: secrets.sources } }],
+    volumes: [
+      { name: volumeName, projected: { sources: [...secrets.sources, ...(isWalled ? [gatewayAddressFile] : [])] } },
+    ],
   };
 }
 
-function environmentOf({ secrets, variables }: JobContent): V1EnvVar[] {
+/** Known when the Job is resumed: until then, annotations of its pods can be added. */
+const gatewayAddressFile: V1VolumeProjection = {
+  downwardAPI: {
+    items: [
+      {
+        path: 'gateway-address',
+        fieldRef: { fieldPath: `metadata.annotations['${gatewayAddressAnnotation}']` },
+      },
+    ],
+  },
+};
+
+function environmentOf({ secrets, variables, isWalled }: JobContent): V1EnvVar[] {
   return [
+    // The program `init` removes it.
+    ...(isWalled ? [{ name: nodeVariable, valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } }] : []),
     ...secrets.variables.map(({ name, secret, key }) => ({ name, valueFrom: { secretKeyRef: { name: secret, key } } })),
     ...Object.entries(variables).map(([name, value]) => ({ name, value })),
   ];

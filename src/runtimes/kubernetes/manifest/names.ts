@@ -7,6 +7,11 @@ export const managedBy = { 'app.kubernetes.io/managed-by': 'plan42-runner' } as 
 const instanceLabel = 'plan42.ai/instance';
 export const instanceAnnotation = 'plan42.ai/instance-id';
 export const jobAnnotation = 'plan42.ai/job-id';
+/** The label of the pod of an agent behind a wall, and that of the pod of its gateway, with the name of the Job. */
+export const walledLabel = 'plan42.ai/walled';
+export const gatewayLabel = 'plan42.ai/gateway-of';
+/** The annotation of an agent's pod with the address of its gateway. */
+export const gatewayAddressAnnotation = 'plan42.ai/gateway-address';
 /** The label of a Lease: whether it is a replica's or a job's. */
 export const leaseKindLabel = 'plan42.ai/lease';
 /** The annotation with the sealed record, on the Lease of a job. */
@@ -26,6 +31,11 @@ function shortHash(text: string): string {
 /** Job IDs can be longer than names in a cluster, and differ in capitals only. */
 export function objectName(instanceId: string, jobId: string): string {
   return `${namePrefix}${shortHash(`${instanceId}/${jobId}`)}`;
+}
+
+/** The name of the gateway's pod, and of the Secret and the policy that it has. */
+export function gatewayName(name: string): string {
+  return `${name}-gateway`;
 }
 
 export function secretName(name: string, part: number): string {

@@ -13,6 +13,8 @@ export interface SecretContent {
   /** Additional files, by their path below the mount. */
   files: Readonly<Record<string, string>>;
   variables: Readonly<Record<string, string>>;
+  /** Given for a job behind a wall. */
+  wall?: { initProgram: Uint8Array; token: Uint8Array } | undefined;
 }
 
 interface Item {
@@ -55,10 +57,16 @@ export function planSecrets(name: string, content: SecretContent): Secrets {
 
 const variablePrefix = 'env.';
 
-function itemsOf({ startProgram, request, files, variables }: SecretContent): Item[] {
+function itemsOf({ startProgram, request, files, variables, wall }: SecretContent): Item[] {
   const requestParts = Math.max(1, Math.ceil(request.length / maxPartBytes));
   return [
     { key: 'start', path: 'start', mode: executable, data: startProgram },
+    ...(wall === undefined
+      ? []
+      : [
+          { key: 'init', path: 'init', mode: executable, data: wall.initProgram },
+          { key: 'gateway-token', path: 'gateway-token', mode: readable, data: wall.token },
+        ]),
     ...Object.entries(variables).map(([name, value]) => ({
       key: variablePrefix + name,
       mode: readable,

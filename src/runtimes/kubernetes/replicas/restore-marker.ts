@@ -6,9 +6,10 @@ import type { JobPaths } from '../../../shim/shim.ts';
 import { RuntimeError } from '../../runtime.ts';
 import { isNotFound, type KubeApi } from '../api/kube-api.ts';
 import { restoreMarkerText, writeMarker } from '../job-marker.ts';
-import { objectName } from '../manifest/names.ts';
+import { objectName, walledLabel } from '../manifest/names.ts';
 import { countSecrets } from '../manifest/secrets.ts';
 import { pathOf } from '../paths.ts';
+import { restoreGatewayFiles } from '../walled/gateway-files.ts';
 
 /** From the text of the marker, else from the Job in the cluster. Writes none if neither exists. @throws RuntimeError */
 export async function restoreMarker(
@@ -16,17 +17,23 @@ export async function restoreMarker(
   text: string | undefined,
   { api, instanceId, maxLogBytes }: { api: KubeApi; instanceId: string; maxLogBytes: number },
 ): Promise<void> {
-  if (text !== undefined && (await restoreMarkerText(job, text))) return;
+  if (text !== undefined && (await restoreMarkerText(job, text))) {
+    await restoreGatewayFiles(job, text);
+    return;
+  }
   const name = objectName(instanceId, job.jobId);
   const found = await api.request<V1Job>('GET', pathOf(api, 'jobs', name)).catch((error: unknown) => {
     if (isNotFound(error)) return undefined;
     throw new RuntimeError(`cannot read the Job ${name}: ${formatError(error)}`, { cause: error });
   });
-  if (found === undefined) return;
+  // A Job that was never resumed has no agent.
+  if (found === undefined || found.spec?.suspend === true) return;
+  const isWalled = found.spec?.template.metadata?.labels?.[walledLabel] !== undefined;
   const { uid = '', creationTimestamp } = found.metadata ?? {};
   const now = systemClock.date().getTime();
   const createdAt = creationTimestamp === undefined ? now : new Date(creationTimestamp).getTime();
   const startedAtMs = Math.min(createdAt, now);
   const secrets = countSecrets(found);
-  await writeMarker(job, { namespace: api.namespace, name, uid, secrets, maxLogBytes, startedAtMs });
+  const marker = { namespace: api.namespace, name, uid, secrets, maxLogBytes, startedAtMs };
+  await writeMarker(job, { ...marker, ...(isWalled && { wall: true }) });
 }

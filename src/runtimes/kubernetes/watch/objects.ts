@@ -8,7 +8,7 @@ import {
   type PodObject,
   type Terminated,
 } from '../explain/objects.ts';
-import { jobAnnotation, namePrefix } from '../manifest/names.ts';
+import { gatewayLabel, gatewayName, jobAnnotation, namePrefix } from '../manifest/names.ts';
 
 /** An object as the API server sends it: like the types of the client, but with dates as text. */
 interface RawMetadata {
@@ -23,13 +23,14 @@ interface RawMetadata {
 
 export interface RawJob {
   metadata: RawMetadata;
+  spec?: { suspend?: boolean };
   status?: JobObject['status'];
 }
 
 export interface RawPod {
   metadata: RawMetadata;
   spec?: PodObject['spec'];
-  status?: PodObject['status'];
+  status?: PodObject['status'] & { podIP?: string };
 }
 
 export interface RawEvent extends EventObject {
@@ -48,6 +49,7 @@ export interface JobView {
 export interface PodView {
   name: string;
   uid: string;
+  /** Its own name if it is the pod of a gateway. */
   jobName: string;
   phase: string;
   /** State of the agent's container. */
@@ -60,13 +62,15 @@ export interface PodView {
 
 const jobNameLabel = 'batch.kubernetes.io/job-name';
 
-export function viewJob({ metadata, status }: RawJob): JobView {
+export function viewJob({ metadata, spec, status }: RawJob): JobView {
+  // The condition of a Job that was just resumed is from before.
+  const conditions = status?.conditions?.filter(({ type }) => type !== 'Suspended' || spec?.suspend === true) ?? [];
   return {
     name: metadata.name,
     uid: metadata.uid,
     jobId: metadata.annotations?.[jobAnnotation] ?? '',
     createdAt: metadata.creationTimestamp ?? '',
-    object: { status: { conditions: status?.conditions ?? [] } },
+    object: { status: { conditions } },
   };
 }
 
@@ -89,10 +93,11 @@ export function viewPod({ metadata, spec, status = {} }: RawPod): PodView {
     },
   };
   const terminated = agentEnd(object);
+  const isGateway = metadata.labels?.[gatewayLabel] !== undefined;
   return {
     name,
     uid: metadata.uid,
-    jobName: metadata.labels?.[jobNameLabel] ?? metadata.labels?.['job-name'] ?? '',
+    jobName: isGateway ? name : (metadata.labels?.[jobNameLabel] ?? metadata.labels?.['job-name'] ?? ''),
     phase,
     agent: terminated
       ? { phase: 'terminated', ...terminated }
@@ -115,7 +120,7 @@ export function viewEvent(event: RawEvent): EventObject | undefined {
   return { type, reason, message, ...times, involvedObject: { kind, name } };
 }
 
-/** The name of the Job that an event is about: a pod has the name of its Job and a suffix. */
+/** The name of the Job that an event is about: a pod has the name of its Job and a suffix. Of a gateway, its own name. */
 export function jobNameOf({ involvedObject: { kind, name = '' } }: EventObject): string {
-  return kind === 'Pod' ? name.slice(0, name.lastIndexOf('-')) : name;
+  return kind === 'Pod' && !name.endsWith(gatewayName('')) ? name.slice(0, name.lastIndexOf('-')) : name;
 }

@@ -1,0 +1,286 @@
+/**
+ * The wall of jobs in a real cluster, whose runner has exactly the rights of the chart's Role. The cluster's network enforces no
+ * policies, so that the refusal is real. For the other tests, packet filter rules made from the policies enforce them.
+ */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite, type TestContext, test } from 'node:test';
+import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
+import { type Cluster, requiresCluster } from '../support/kubernetes/cluster.ts';
+import { type Outside, startOutside } from '../support/kubernetes/outside.ts';
+import { enforcePolicies, filterCommands } from '../support/kubernetes/policy-filter.ts';
+import { imageCommands, loadRunnerImage } from '../support/kubernetes/runner-image.ts';
+import { requiresCommands } from '../support/requires-command.ts';
+import { RunnerProcess } from '../support/runner-process.ts';
+import { jobIdOf, untilOver } from '../support/tasks.ts';
+import { makeTempDir } from '../support/temp-dir.ts';
+
+const patienceMs = 150_000;
+let images: Promise<string> | undefined;
+let namespaces = 0;
+
+interface Setting extends AsyncDisposable {
+  plane: TestControlPlane;
+  runner: RunnerProcess;
+  cluster: Cluster;
+  namespace: string;
+  outside: Outside;
+  /** Kills the runner with SIGKILL, and starts another with its state, and its configuration after `edit`. */
+  restart: (edit?: (config: string) => string) => Promise<void>;
+  /** Starts a task whose environment allows the outside server, by the name outside.test. */
+  start: (commands: string, more?: object) => Promise<string>;
+  /** The log of the task's job; empty before its first line. */
+  log: (taskId: string) => Promise<string>;
+  /** Everything that jobs leave in the cluster. */
+  left: () => Promise<string[]>;
+}
+
+async function loadImages(cluster: Cluster): Promise<string> {
+  await loadAgentImages(cluster);
+  const { repository, tag } = await loadRunnerImage(cluster);
+  return `${repository}:${tag}`;
+}
+
+interface Options {
+  /** More lines of [jobs], given the port of the outside server. */
+  config?: (port: number) => string;
+  kubernetes?: string;
+  /** More of the pods' spec. */
+  template?: object;
+  withoutHelper?: boolean;
+  isEnforced?: boolean;
+}
+
+async function setUp(t: TestContext, options: Options = {}): Promise<Setting | undefined> {
+  if (!(await requiresCommands(t, ...filterCommands, ...imageCommands))) return undefined;
+  // The kubelet brings changed Secrets to pods with each of its rounds.
+  const cluster = await requiresCluster(t, { nodeConfig: 'syncFrequency: 3s' });
+  if (!cluster) return undefined;
+  images ??= loadImages(cluster);
+  const helperImage = await images;
+  await using undo = new AsyncDisposableStack();
+  const account = await cluster.createRunnerAccount(`wall-${++namespaces}`);
+  const { namespace } = account;
+  const outside = undo.use(await startOutside(cluster.host));
+  if (options.isEnforced !== false) undo.use(enforcePolicies(cluster.admin, namespace));
+  const plane = undo.use(await startControlPlane());
+  const dir = undo.use(await makeTempDir());
+  const template = join(dir.path, 'pod.json');
+  const aliases = [{ ip: cluster.host, hostnames: ['outside.test', 'other.test'] }];
+  await writeFile(template, JSON.stringify({ spec: { hostAliases: aliases, ...options.template } }));
+  const config = [
+    `[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"\n${options.config?.(outside.port) ?? ''}`,
+    `[egress]\nprivate_hosts = "named"`,
+    `[kubernetes]\nkubeconfig = "${account.kubeconfig}"\npod_template = "${template}"`,
+    options.withoutHelper === true ? '' : `helper_image = "${helperImage}"`,
+    options.kubernetes ?? '',
+    '',
+  ].join('\n');
+  const given = { url: plane.server.url, token: await plane.newToken(), runtime: 'kubernetes' as const, config };
+  let runner = await RunnerProcess.start(given);
+  undo.defer(() => runner[Symbol.asyncDispose]());
+  await runner.logged(/runner ready/, patienceMs);
+  const owned = undo.move();
+  return {
+    plane,
+    get runner() {
+      return runner;
+    },
+    cluster,
+    namespace,
+    outside,
+    restart: async (edit = (text) => text) => {
+      const { folder } = runner;
+      await runner.stop('SIGKILL');
+      runner = await RunnerProcess.start({ ...given, folder, config: edit(config) });
+      await runner.logged(/runner ready/, patienceMs);
+    },
+    start: async (commands, more = {}) => {
+      const AllowedHosts = [`outside.test:${outside.port}`];
+      const EnvironmentId = await plane.newEnvironment({ DockerImage: agentImage, AllowedHosts, ...more });
+      return plane.newTask({ EnvironmentId, Prompt: `@@${commands}@@` });
+    },
+    log: (taskId) => runner.jobLog(jobIdOf(taskId)).catch(() => ''),
+    left: async () => {
+      const lists = [
+        `/apis/batch/v1/namespaces/${namespace}/jobs`,
+        `/api/v1/namespaces/${namespace}/pods`,
+        `/api/v1/namespaces/${namespace}/secrets`,
+        `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`,
+      ];
+      const found = await Promise.all(
+        lists.map((path) => cluster.admin.request<{ items: { metadata: { name: string } }[] }>('GET', path)),
+      );
+      return found.flatMap(({ items }) => items.map(({ metadata }) => metadata.name));
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/**
+ * A function of the shell: requests a host from the gateway, as programs do that know proxies. The input of `nc` stays open: at its
+ * end, the gateway takes the request for cancelled.
+ */
+const viaGateway = (name = 'get') =>
+  `${name}() { timeout 40 nc 127.0.0.1 7043 -e sh -c "printf 'GET http://%s/ HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n' $1 $1; cat >/tmp/response"; cat /tmp/response; rm -f /tmp/response; echo; }`;
+
+/** The address of the gateway, which the pod has as a file. */
+const gatewayAddress = `a=$(cat /plan42/gateway-address); g=$(printf '%d.%d.%d.%d' $(echo $a | sed 's/../0x& /g'))`;
+
+suite('the wall in a cluster', { concurrency: false }, () => {
+  test('where policies are not enforced, the job is refused before the first instruction of its agent', async (t) => {
+    await using setting = await setUp(t, { isEnforced: false });
+    if (!setting) return;
+    const taskId = await setting.start('echo it ran');
+    const { turn } = await untilOver(setting.plane, taskId, patienceMs);
+    assert.equal(turn.Status, 'Failed');
+    assert.match(
+      turn.ErrorMessage,
+      /the wall around its network does not stand: the pod reaches 10\.[\d.]+:\d+ \((TCP|UDP)\), which its NetworkPolicy forbids.* Use a network of the cluster that enforces NetworkPolicies/,
+    );
+    assert.doesNotMatch(await setting.log(taskId), /ARGS|it ran/);
+    await eventually(async () => (await setting.left()).length === 0, patienceMs);
+  });
+
+  test('without an image for gateways, and with the network of the node, it is refused too', async (t) => {
+    for (const [options, reason] of [
+      [{ withoutHelper: true }, /kubernetes\.helper_image is not set.* Set it to the image of the runner/],
+      [{ template: { hostNetwork: true } }, /kubernetes\.pod_template sets hostNetwork/],
+      [{ config: () => 'no_new_privileges = false' }, /jobs\.no_new_privileges is off/],
+    ] as const) {
+      await using setting = await setUp(t, { ...options, isEnforced: false });
+      if (!setting) return;
+      const taskId = await setting.start('echo it ran');
+      const { turn } = await untilOver(setting.plane, taskId, patienceMs);
+      assert.match(turn.ErrorMessage, reason);
+      await eventually(async () => (await setting.left()).length === 0, patienceMs);
+    }
+  });
+
+  test('an agent reaches the hosts of its environment through its gateway, and nothing in another way', async (t) => {
+    await using setting = await setUp(t);
+    if (!setting) return;
+    const { cluster, outside, plane } = setting;
+    const { port } = outside;
+    const api = cluster.host.replace('10.244', '10.96');
+    const ways = [
+      gatewayAddress,
+      viaGateway(),
+      'try() { echo "$1 $(shift; "$@" >/tmp/out 2>&1 </dev/null && echo open || echo closed)"; }',
+      'speak() { printf "GET / HTTP/1.0\\r\\n\\r\\n" | timeout 3 nc $1 $2 | grep -q . ; }',
+      // A server of TLS answers plain HTTP with an error.
+      'request() { printf "GET / HTTP/1.0\\r\\n\\r\\n" | timeout 3 nc $1 $2 | grep -q HTTP; }',
+      `try outside speak ${cluster.host} ${port}`,
+      // By UDP.
+      `timeout 2 tftp -g -l /tmp/x -r leak ${cluster.host} ${port}`,
+      `try api request ${api} 443`,
+      'try name speak outside.test 80',
+      'try metadata timeout 3 nc 169.254.169.254 80',
+      'if [ -n "$g" ] && [ -f /plan42/gateway-address ]; then try closed-port timeout 3 nc $g 7044; printf "F%032d" 1 | timeout 5 nc $g 7043; echo "other token $?"; fi',
+    ];
+    const inside = `get outside.test:${port}; get other.test:${port}; get ${cluster.host}:${port}; echo $https_proxy`;
+    const taskId = await setting.start([...ways, inside, 'exit 3'].join('; '));
+    const { turn } = await untilOver(plane, taskId, patienceMs);
+    const log = await setting.log(taskId);
+    assert.match(turn.ErrorMessage, /exit code 3 /, `${log}\n${setting.runner.log}`);
+    for (const way of ['outside', 'api', 'name', 'metadata', 'closed-port'])
+      assert.match(log, new RegExp(`^${way} closed$`, 'm'), log);
+    assert.match(log, /^hello from outside$/m);
+    assert.match(log, /403 Forbidden \(plan42: network: refused other\.test/, log);
+    assert.match(log, /^http:\/\/127\.0\.0\.1:7043$/m);
+    // Refusals are in the log of the job and in its turn, as on docker.
+    assert.match(
+      log,
+      new RegExp(`^plan42: network: refused other\\.test:${port}: no entry allows this host\\.`, 'm'),
+      log,
+    );
+    assert.match(turn.ErrorMessage, new RegExp(`The network of the job refused other\\.test:${port}`));
+    assert.equal(outside.requests.length, 1);
+    assert.equal(outside.datagrams, 0);
+    // The server was reached by one address, that of the gateway's pod.
+    assert.equal(outside.reachedBy.size, 1);
+    await eventually(async () => (await setting.left()).length === 0, patienceMs);
+
+    // The same ways, without the wall, are open: that of the metadata and of names excepted, which the machine does not have.
+    const openId = await setting.start([...ways, 'exit 3'].join('; '), { AllowedHosts: [] });
+    await untilOver(plane, openId, patienceMs);
+    const openLog = await setting.log(openId);
+    for (const way of ['outside', 'api']) assert.match(openLog, new RegExp(`^${way} open$`, 'm'), openLog);
+    assert.ok(outside.datagrams > 0, openLog);
+  });
+
+  test('a killed gateway comes back, a removed one ends the job, and neither lets anything pass', async (t) => {
+    await using setting = await setUp(t);
+    if (!setting) return;
+    const { cluster, namespace, outside, plane } = setting;
+    const direct = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 1 nc ${cluster.host} ${outside.port} | grep -q . && echo ESCAPED`;
+    const loop = `n=0; while :; do n=$((n+1)); echo "round $n: $(get outside.test:${outside.port} | grep -c hello)"; ${direct}; sleep 0.2; done`;
+    const taskId = await setting.start(`${viaGateway()}; ${loop}`);
+    const rounds = async () => (await setting.log(taskId)).match(/^round \d+: 1$/gm)?.length ?? 0;
+    await eventually(async () => (await rounds()) >= 2, patienceMs).catch(async (error: unknown) => {
+      throw new Error(`${await setting.log(taskId)}\n${setting.runner.log}`, { cause: error });
+    });
+    const podsPath = `/api/v1/namespaces/${namespace}/pods`;
+    const { items } = await cluster.admin.request<{ items: { metadata: { name: string } }[] }>('GET', podsPath);
+    const gateway = items.map(({ metadata }) => metadata.name).find((name) => name.endsWith('-gateway')) ?? '';
+    await cluster.kill(namespace, gateway, 'gateway');
+    const before = await rounds();
+    await eventually(async () => (await rounds()) >= before + 3, patienceMs);
+    await cluster.admin.request('DELETE', `${podsPath}/${gateway}`, { body: { gracePeriodSeconds: 0 } });
+    const { turn } = await untilOver(plane, taskId, patienceMs);
+    assert.match(turn.ErrorMessage, /the pod of its egress gateway was removed from the cluster/);
+    assert.doesNotMatch(await setting.log(taskId), /ESCAPED/);
+    assert.ok(outside.reachedBy.size <= 1, [...outside.reachedBy].join());
+    await eventually(async () => (await setting.left()).length === 0, patienceMs);
+  });
+
+  test('a runner that was killed continues a job behind the wall, and reports what its gateway refused meanwhile', async (t) => {
+    await using setting = await setUp(t);
+    if (!setting) return;
+    const { outside, plane } = setting;
+    const commands = `${viaGateway()}; echo begun; sleep 8; get other.test:${outside.port} >/dev/null; get outside.test:${outside.port}; sleep 12; exit 3`;
+    const taskId = await setting.start(commands);
+    await eventually(async () => (await setting.log(taskId)).includes('begun'), patienceMs);
+    await setting.restart();
+    const { turn } = await untilOver(plane, taskId, patienceMs);
+    const log = await setting.log(taskId);
+    assert.match(turn.ErrorMessage, new RegExp(`The network of the job refused other\\.test:${outside.port}`), log);
+    assert.equal(log.match(/^plan42: network: refused other\.test/gm)?.length, 1, log);
+    assert.match(log, /^hello from outside$/m);
+    await eventually(async () => (await setting.left()).length === 0, patienceMs);
+  });
+
+  test('a key stays in the gateway’s pod, and a changed one arrives there while the job runs', async (t) => {
+    const [first, second] = ['sk-first-0123456789abcdef', 'sk-second-0123456789abcde'];
+    const config = (port: number) => `env = ["OPENAI_API_KEY=${first}", "OPENAI_BASE_URL=http://outside.test:${port}"]`;
+    await using setting = await setUp(t, { config });
+    if (!setting) return;
+    const { outside, plane } = setting;
+    const host = `outside.test:${outside.port}`;
+    const head = `GET http://${host}/ HTTP/1.1\\r\\nHost: ${host}\\r\\nAuthorization: Bearer %s\\r\\nConnection: close\\r\\n\\r\\n`;
+    const call = `timeout 10 nc 127.0.0.1 7043 -e sh -c "printf '${head}' $OPENAI_API_KEY; cat >/tmp/response"`;
+    const taskId = await setting.start(
+      `n=0; while [ $n -lt 60 ]; do n=$((n+1)); echo key $OPENAI_API_KEY; ${call}; sleep 1; done; exit 3`,
+    );
+    const has = (key: string) =>
+      outside.requests.some((request) => request.includes(`Authorization: Bearer ${key}\r\n`));
+    const arrived = (key: string) =>
+      eventually(async () => has(key), patienceMs).catch(async (error: unknown) => {
+        throw new Error(`${await setting.log(taskId)}\n${outside.requests.at(-1)}\n${setting.runner.log}`, {
+          cause: error,
+        });
+      });
+    await arrived(first);
+    await setting.restart((text) => text.replace(first, second));
+    await arrived(second);
+    const { turn } = await untilOver(plane, taskId, patienceMs);
+    assert.match(turn.ErrorMessage, /exit code 3 /);
+    const log = await setting.log(taskId);
+    assert.match(log, /^key sk-/m);
+    for (const key of [first, second]) assert.ok(!log.includes(key), log);
+    await eventually(async () => (await setting.left()).length === 0, patienceMs);
+  });
+});
