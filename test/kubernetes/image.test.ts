@@ -157,6 +157,9 @@ suite('the image in a cluster', () => {
     assert.match(checked, /successfully rolled out/);
     assert.match(checked, /^ok +Server /m);
     assert.match(checked, /^(ok|warning) +Container runtime +kubernetes v1\./m);
+    // No image of a task is known yet, so that of the own pod is tried.
+    assert.match(checked, /^ok +Test container +the cluster accepts the Job of a task \(dry run\)$/m);
+    assert.match(checked, new RegExp(`^ +a pod of ${image.repository}:${image.tag} started within `, 'm'));
 
     // The image of the runner is that of the sample agent too.
     const EnvironmentId = await plane.newEnvironment({ DockerImage: `${image.repository}:${image.tag}` });
