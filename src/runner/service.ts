@@ -122,7 +122,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
   });
   const knownJobs = async () => (await store.listActive()).map((jobId) => store.paths(jobId));
   const protectedPaths = [path, paths.stateDir, paths.logDir];
-  const runtimeOptions = { config, env, instanceId: instance.id, knownJobs, protectedPaths, logger };
+  const common = { config, env, instanceId: instance.id, knownJobs, protectedPaths, logger };
+  const runtimeOptions = { ...common, service: signals.drain };
   const health = new RunnerHealth(logger, (summary) => notifier.status(summary));
   using tokenWatch = new TokenWatch({ expiresAt, logger });
   const messages = new MessageCounts();

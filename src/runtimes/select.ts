@@ -18,6 +18,8 @@ export interface SelectOptions {
   protectedPaths?: readonly string[];
   logger?: Logger;
   signal?: AbortSignal;
+  /** Aborted when the service stops for which the runtime runs job after job. */
+  service?: AbortSignal;
 }
 
 /** The configured runtime is not ready, for a reason that may pass. */
@@ -81,7 +83,7 @@ export function createRuntime(name: RuntimeName, options: Omit<SelectOptions, 's
     case 'host':
       return createHostRuntime({ env, settings: config.host, given: config.jobs, caFile, knownJobs });
     case 'kubernetes':
-      return createKubernetesRuntime({ env, instanceId, settings: config, caFile, logger });
+      return createKubernetesRuntime({ env, instanceId, settings: config, caFile, logger, service: options.service });
     case 'apple':
       return createAppleRuntime(engineOptions);
   }

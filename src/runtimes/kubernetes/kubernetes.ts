@@ -52,13 +52,15 @@ export interface KubernetesRuntimeOptions {
   /** Certificate authorities that agents trust in addition. */
   caFile?: CaFile | undefined;
   logger: Logger;
+  /** Aborted when the service stops that runs job after job. */
+  service?: AbortSignal | undefined;
 }
 
 const listTimeoutMs = 30_000;
 const patientTimeoutMs = 30_000;
 
 export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runtime {
-  const { env, instanceId, settings, caFile, logger } = options;
+  const { env, instanceId, settings, caFile, logger, service } = options;
   const { jobs, kubernetes } = settings;
   const labelSelector = instanceSelector(instanceId);
   const leases = createLeaseStore(async () => (await cluster()).api, instanceId);
@@ -72,7 +74,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
 
   function cluster(): Promise<{ api: KubeApi; view: ClusterView }> {
     connection ??= connect(kubernetes, env).then(
-      (api) => ({ api, view: createClusterView({ api, labelSelector, logger }) }),
+      (api) => ({ api, view: createClusterView({ api, labelSelector, logger, service }) }),
       (error: unknown) => {
         // The file can be corrected while the runner is running.
         connection = undefined;

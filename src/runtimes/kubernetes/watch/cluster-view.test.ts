@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { silentLogger } from '../../../lib/logger.ts';
 import type { KubeApi, RequestOptions, StreamOptions } from '../api/kube-api.ts';
 import { findExit, findProblem } from '../explain-exit.ts';
-import { createClusterView } from './cluster-view.ts';
+import { type ClusterView, createClusterView } from './cluster-view.ts';
 
 type Kind = 'jobs' | 'pods' | 'events';
 
@@ -15,12 +15,14 @@ function createFakeApi(objects: Record<Kind, object[]>) {
     pods: Promise.withResolvers(),
     events: Promise.withResolvers(),
   };
+  const lists: Kind[] = [];
   const kindOf = (path: string) => path.split('/').at(-1) as Kind;
   const api: KubeApi = {
     namespace: 'agents',
     server: 'https://cluster.example',
     async request<T>(_method: string, path: string, _options?: RequestOptions) {
       const kind = kindOf(path);
+      lists.push(kind);
       await gates[kind].promise;
       return { metadata: { resourceVersion: '1' }, items: objects[kind] } as T;
     },
@@ -38,7 +40,7 @@ function createFakeApi(objects: Record<Kind, object[]>) {
     for (const kind of kinds) gates[kind].resolve();
   };
   const send = (kind: Kind, type: string, object: object) => watches.get(kind)?.(JSON.stringify({ type, object }));
-  return { api, open, send };
+  return { api, open, send, lists };
 }
 
 const name = 'plan42-aaaaaaaaaaaaaaaaaaaa';
@@ -149,4 +151,26 @@ test('what is not needed is not kept: pods of a forgotten job, and warnings abou
   view.note(job);
   send('events', 'ADDED', own);
   await untilSeen((state) => (state.events.length > 0 ? true : undefined));
+});
+
+test('in a service, jobs that follow each other soon share the lists', async (t) => {
+  const { api, open, lists } = createFakeApi({ jobs: [job], pods: [], events: [] });
+  open('jobs', 'pods', 'events');
+  const service = new AbortController();
+  const common = { api, labelSelector: 'a=b', logger: silentLogger };
+  const find = (view: ClusterView) => view.waitFor(name, (state) => state.job, t.signal);
+  const view = createClusterView({ ...common, service: service.signal, lingerMs: 50 });
+  await find(view);
+  await find(view);
+  assert.deepEqual(lists.toSorted(), ['events', 'jobs', 'pods']);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await find(view);
+  assert.equal(lists.length, 6, 'the watches end after a while');
+  service.abort();
+  await find(view);
+  assert.equal(lists.length, 9, 'they end with the service');
+  const alone = createClusterView(common);
+  await find(alone);
+  await find(alone);
+  assert.equal(lists.length, 15, 'a command does not wait for them');
 });

@@ -1,4 +1,7 @@
-/** The Jobs and Pods of a runner, and the warnings about them, as the cluster reported them last: one watch for each kind, while anything waits for them. */
+/**
+ * The Jobs and Pods of a runner, and the warnings about them, as the cluster reported them last: one watch for each kind, while
+ * anything waits for them, and in a service a little longer.
+ */
 import { isAbort } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { KubeApi } from '../api/kube-api.ts';
@@ -42,14 +45,21 @@ export interface ClusterViewDeps {
   api: KubeApi;
   labelSelector: string;
   logger: Logger;
+  /** Aborted when a service stops. Until then, the watches outlast the last job. Without it, they end with it. */
+  service?: AbortSignal | undefined;
+  /** For tests. */
+  lingerMs?: number;
 }
 
 /** Of each job. The API server drops events after an hour. */
 const maxEvents = 10;
 /** Events have no labels, so those of other runners in the namespace arrive too; these are dropped beyond this number of jobs. */
 const maxNamesWithEvents = 500;
+/** How long the watches outlast the last user. To list and watch again takes six requests, half of what a job may need. */
+const defaultLingerMs = 30_000;
 
-export function createClusterView({ api, labelSelector, logger }: ClusterViewDeps): ClusterView {
+export function createClusterView(deps: ClusterViewDeps): ClusterView {
+  const { api, labelSelector, logger, service, lingerMs = defaultLingerMs } = deps;
   const jobs = new Map<string, JobView & { notedAt: number }>();
   const pods = new Map<string, PodView>();
   const events = new Map<string, EventObject[]>();
@@ -58,6 +68,7 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
   let now = 0;
   let users = 0;
   let watching: AbortController | undefined;
+  let ending: NodeJS.Timeout | undefined;
   const listed = new Set<'jobs' | 'pods'>();
 
   const notify = (name: string) => {
@@ -180,14 +191,19 @@ export function createClusterView({ api, labelSelector, logger }: ClusterViewDep
 
   function hold(): Disposable {
     users += 1;
+    clearTimeout(ending);
     if (watching === undefined) begin();
     const stack = new DisposableStack();
     stack.defer(() => {
       users -= 1;
-      if (users === 0) end();
+      if (users > 0) return;
+      if (service?.aborted === false) ending = setTimeout(end, lingerMs).unref();
+      else end();
     });
     return stack;
   }
+
+  service?.addEventListener('abort', () => users === 0 && end(), { once: true });
 
   return {
     hold,
