@@ -43,6 +43,7 @@ const mayUseJsonParse = [
   'src/jobs/images/image-usage.ts',
   'src/jobs/store.ts',
   // Its own file.
+  'src/lib/source-positions.ts',
   'src/agent/turn/log-spool.ts',
   'src/jobs/titles.ts',
   'src/server/store/columns.ts',
