@@ -169,6 +169,8 @@ suite('the wall in a cluster', { concurrency: false }, () => {
     const ways = [
       gatewayAddress,
       viaGateway(),
+      // Asks the gateway for what it reaches.
+      '{ printf T; cat /plan42/gateway-token; } >/tmp/token',
       'try() { echo "$1 $(shift; "$@" >/tmp/out 2>&1 </dev/null && echo open || echo closed)"; }',
       'speak() { printf "GET / HTTP/1.0\\r\\n\\r\\n" | timeout 3 nc $1 $2 | grep -q . ; }',
       // A server of TLS answers plain HTTP with an error.
@@ -179,7 +181,7 @@ suite('the wall in a cluster', { concurrency: false }, () => {
       `try api request ${api} 443`,
       'try name speak outside.test 80',
       'try metadata timeout 3 nc 169.254.169.254 80',
-      'if [ -n "$g" ] && [ -f /plan42/gateway-address ]; then try closed-port timeout 3 nc $g 7044; printf "F%032d" 1 | timeout 5 nc $g 7043; echo "other token $?"; fi',
+      'if [ -n "$g" ] && [ -f /plan42/gateway-address ]; then try closed-port timeout 3 nc $g 7044; echo "other token $(printf "T%032d" 1 | timeout 5 nc $g 7043 | wc -c)"; echo "own token $(cat /tmp/token | timeout 5 nc $g 7043 | wc -c)"; fi',
     ];
     const inside = `get outside.test:${port}; get other.test:${port}; get ${cluster.host}:${port}; echo $https_proxy`;
     const taskId = await setting.start([...ways, inside, 'exit 3'].join('; '));
@@ -188,6 +190,9 @@ suite('the wall in a cluster', { concurrency: false }, () => {
     assert.match(turn.ErrorMessage, /exit code 3 /, `${log}\n${setting.runner.log}`);
     for (const way of ['outside', 'api', 'name', 'metadata', 'closed-port'])
       assert.match(log, new RegExp(`^${way} closed$`, 'm'), log);
+    // Without the token of the job, the gateway says nothing.
+    assert.match(log, /^other token 0$/m, log);
+    assert.match(log, /^own token [1-9]/m, log);
     assert.match(log, /^hello from outside$/m);
     assert.match(log, /403 Forbidden \(plan42: network: refused other\.test/, log);
     assert.match(log, /^http:\/\/127\.0\.0\.1:7043$/m);
