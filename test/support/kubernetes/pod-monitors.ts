@@ -14,8 +14,10 @@ export async function definePodMonitors(api: KubeApi): Promise<void> {
   // Without a module of its own, so that no file of this project changes.
   const { Dir: folder } = JSON.parse(await run('go', ['mod', 'download', '-json', operator])) as { Dir: string };
   const file = join(folder, 'example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml');
-  const body = await parseYaml(await readFile(file, 'utf8'));
-  await api.request('POST', definitions, { body: body as object });
+  // The client renames fields of kinds that it knows, such as x-kubernetes-int-or-string.
+  const text = (await readFile(file, 'utf8')).replace(/^kind: .*$/m, '');
+  const body = { kind: 'CustomResourceDefinition', ...((await parseYaml(text)) as object) };
+  await api.request('POST', definitions, { body });
   await eventually(() =>
     api.request('GET', '/apis/monitoring.coreos.com/v1/podmonitors').then(
       () => true,
