@@ -62,8 +62,8 @@ export const variables: readonly Variable[] = [
   },
   {
     of: withRunner,
-    term: 'KUBECONFIG, KUBERNETES_SERVICE_HOST',
-    about: 'the cluster of the runtime kubernetes without kubernetes.kubeconfig; pods have the second one',
+    term: 'KUBECONFIG, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT',
+    about: 'the cluster of the runtime kubernetes without kubernetes.kubeconfig; pods have the others',
   },
   {
     of: withRunner,
