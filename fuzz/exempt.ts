@@ -91,8 +91,6 @@ export const exemptions: Readonly<Record<string, string>> = {
   'lib/read-file.ts': operator,
   'lib/rotating-file.ts#rotatedNames': operator,
   'lib/rotating-file.ts#RotatingFile.write': 'appends what the logger has rendered',
-  'plan42/ecies.ts#decryptInPool': 'shares its parts with decrypt',
-  'plan42/ecies.ts#encryptInPool': 'shares its parts with encrypt',
   'plan42/hosted-repositories.ts#conflictBranch': 'only adds to the name of a branch',
   'plan42/admin-client.ts#AdminClient.turnEvents': 'reads by parseEventStream and parseTurnEvent',
   'plan42/admin-client.ts#AdminClient.turnLogs': 'reads by parseEventStream',
