@@ -1,5 +1,7 @@
 /** Tasks of the real control plane, run by the real runner as Jobs of a real cluster, with the rights of the runner's Role. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
@@ -7,6 +9,7 @@ import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.t
 import { type Cluster, requiresCluster } from '../support/kubernetes/cluster.ts';
 import { RunnerProcess } from '../support/runner-process.ts';
 import { jobIdOf, startTask, untilOver } from '../support/tasks.ts';
+import { makeTempDir } from '../support/temp-dir.ts';
 
 const patienceMs = 120_000;
 let images: Promise<void> | undefined;
@@ -23,7 +26,7 @@ interface Nothing extends AsyncDisposable {
   plane?: never;
 }
 
-async function setUp(t: TestContext, more = '', startTimeout = '10m'): Promise<Setting | Nothing> {
+async function setUp(t: TestContext, more = '', startTimeout = '10m', template?: object): Promise<Setting | Nothing> {
   const cluster = await requiresCluster(t);
   if (!cluster) return { [Symbol.asyncDispose]: async () => {} };
   images ??= loadAgentImages(cluster);
@@ -31,7 +34,11 @@ async function setUp(t: TestContext, more = '', startTimeout = '10m'): Promise<S
   const account = await cluster.createRunnerAccount(`agents-${++namespaces}`);
   await using undo = new AsyncDisposableStack();
   const plane = undo.use(await startControlPlane());
-  const config = `[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"\n${more}\n[kubernetes]\nkubeconfig = "${account.kubeconfig}"\nstart_timeout = "${startTimeout}"\n`;
+  const dir = undo.use(await makeTempDir());
+  const templateFile = join(dir.path, 'pod.json');
+  if (template) await writeFile(templateFile, JSON.stringify(template));
+  const ofTemplate = template ? `pod_template = "${templateFile}"\n` : '';
+  const config = `[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"\n${more}\n[kubernetes]\nkubeconfig = "${account.kubeconfig}"\nstart_timeout = "${startTimeout}"\n${ofTemplate}`;
   const options = { url: plane.server.url, token: await plane.newToken(), runtime: 'kubernetes' as const, config };
   const runner = undo.use(await RunnerProcess.start(options));
   // It loads the client of the cluster first, which takes long on a busy machine.
@@ -120,6 +127,17 @@ suite('kubernetes', { concurrency: false }, () => {
     const taskId = await startTask(setting.plane, 'localhost/plan42/none:1');
     const { turn } = await untilOver(setting.plane, taskId, patienceMs);
     assert.match(turn.ErrorMessage, /localhost\/plan42\/none:1/);
+    await eventually(async () => (await namesIn(setting)).length === 0, patienceMs);
+  });
+
+  test('a field of the pod template that the cluster does not know is refused, and the agent does not run', async (t) => {
+    // With the lenient default of the API, the agent would run without the sandbox.
+    await using setting = await setUp(t, '', '10m', { spec: { runtimeClasName: 'sandbox' } });
+    if (!setting.plane) return;
+    const taskId = await startTask(setting.plane, agentImage, 'echo it ran');
+    const { turn } = await untilOver(setting.plane, taskId, patienceMs);
+    assert.match(turn.ErrorMessage, /unknown field "spec\.template\.spec\.runtimeClasName"/);
+    assert.doesNotMatch(await setting.runner.jobLog(jobIdOf(taskId)).catch(() => ''), /it ran/);
     await eventually(async () => (await namesIn(setting)).length === 0, patienceMs);
   });
 });

@@ -10,11 +10,14 @@ import { pathOf, type Resource } from './paths.ts';
 const maxOutageMs = 120_000;
 const backoff = { minMs: 100, maxMs: 5000 };
 
-/** Undefined if the object exists. @throws RuntimeError */
+/** A misspelt field of the pod template must not be dropped without a word: it can be one that isolates the agent. */
+export const strict = { fieldValidation: 'Strict' };
+
+/** Undefined if the object exists. @throws RuntimeError, also for fields that the cluster does not know */
 export async function create<T>(api: KubeApi, resource: Resource, body: object): Promise<T | undefined> {
   const post = async () => {
     try {
-      return await api.request<T>('POST', pathOf(api, resource), { body });
+      return await api.request<T>('POST', pathOf(api, resource), { body, query: strict });
     } catch (error) {
       if (error instanceof KubeApiError && error.reason === 'AlreadyExists') return undefined;
       throw error;

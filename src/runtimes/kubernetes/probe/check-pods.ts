@@ -9,6 +9,7 @@ import { checkFolderPrefix, checkJobPrefix } from '../../check/names.ts';
 import type { PodCheckOptions, PodCheckResult, PodTrial, TrialResult } from '../../check/pod-check.ts';
 import type { HeldLimits } from '../../runtime.ts';
 import { KubeApiError } from '../api/kube-api.ts';
+import { strict } from '../create.ts';
 import { clause } from '../explain/objects.ts';
 import { mountPath } from '../manifest/job.ts';
 import { agentContainer } from '../manifest/names.ts';
@@ -100,7 +101,8 @@ async function tryDryRun(
     const jobId = `${checkJobPrefix}${randomUUID()}`;
     const { manifest } = await buildManifest({ jobId, image, folder, requestFile, limits }, deps);
     const { resources } = manifest.spec?.template.spec?.containers.find(({ name }) => name === agentContainer) ?? {};
-    await api.request('POST', pathOf(api, 'jobs'), { body: manifest, query: { dryRun: 'All' }, signal });
+    const query = { ...strict, dryRun: 'All' };
+    await api.request('POST', pathOf(api, 'jobs'), { body: manifest, query, signal });
     const { jobs } = settings;
     const isOurs = (what: 'cpu' | 'memory', ours: string) => resources?.limits?.[what] === ours;
     const memoryMib = Math.round(jobs.memoryGib * 1024);
