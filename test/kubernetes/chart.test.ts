@@ -167,7 +167,7 @@ suite('the chart', { concurrency: false }, () => {
       /PLAN42_KUBERNETES_STATE_KEY\n\s+valueFrom:\n\s+secretKeyRef:\n\s+name: plan42-runner\n\s+key: state/,
     );
     assert.match(rendered, /type: RollingUpdate/);
-    await assert.rejects(render('--set', 'replicas=2'), /need secret.stateKeyKey/);
+    await assert.rejects(render('--set', 'replicas=2,secret.stateKeyKey='), /need secret.stateKeyKey/);
   });
 
   test('the plain manifests are current', async (t) => {
