@@ -17,6 +17,7 @@ const quick: Partial<LogTiming> = {
   tickMs: 10,
   firstProbeMs: 60_000,
   lingerMs: 100,
+  settleMs: 20,
   giveUpMs: 300,
   giveUpLostMs: 300,
   giveUpUnreachableMs: 600,
@@ -324,6 +325,22 @@ for (const [what, fail] of [
     );
   });
 }
+
+test('is not whole after responses that are cut off without an error', async (t) => {
+  const { server, follow, exited, logged, job } = await setUp(t);
+  const done = follow();
+  server.add('one\n');
+  await logged('one');
+  server.reset();
+  // Each ends before what the log has, as if nothing had come after it.
+  const empty = (response: ServerResponse) => void response.end('');
+  server.failures.push(empty, empty, empty);
+  server.add('two\n');
+  server.exit();
+  exited.abort();
+  await done;
+  assert.equal(await job.readLog(), 'one\ntwo\n');
+});
 
 for (const isNodeLost of [true, false]) {
   const what = isNodeLost ? 'that the cluster has lost' : 'whose API server responds';

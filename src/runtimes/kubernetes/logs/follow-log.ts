@@ -20,6 +20,7 @@ const defaultTiming: LogTiming = {
   firstProbeMs: 30_000,
   maxProbeMs: 480_000,
   lingerMs: 10_000,
+  settleMs: 500,
   giveUpMs: 120_000,
   giveUpLostMs: 10_000,
   giveUpUnreachableMs: 900_000,
@@ -27,6 +28,8 @@ const defaultTiming: LogTiming = {
 };
 
 const maxNotFound = 3;
+/** Responses in a row that end before the place that the log has reached, after which it counts as rotated away. */
+const maxCutOff = 5;
 
 /** Resolves when the log is complete, or as complete as the cluster has it. Rejects only with the reason of the signal. */
 export async function followLog(options: FollowLogOptions): Promise<void> {
@@ -74,16 +77,27 @@ async function follow(follower: Follower): Promise<void> {
   /** Since when only the end of the log is missing and nothing of it has arrived. */
   let missingSince: number | undefined;
   let awayMs = 0;
+  /** When the last of the log arrived, or the container exited. */
+  let quietSince: number | undefined;
+  let cutOff = 0;
   for (;;) {
     const isLast = exited.aborted;
     const beganAt = systemClock.now();
     const { offset } = follower.log;
     if (isLast) missingSince ??= beganAt;
+    if (isLast) quietSince ??= beganAt;
     try {
-      const { isFound, isComplete, isEmpty } = await readLog(follower, isLast);
+      const { isFound, isPast, isComplete, isEmpty } = await readLog(follower, isLast);
       if (isLast && isComplete && isEmpty && (options.hasRun?.() ?? true)) await noteEmpty(follower);
-      // A response can be cut off without an error, and the node can still be writing: only one without anything new is the end.
-      if (isLast && isComplete && follower.log.offset === offset) return await finish(follower, isFound || isAtEnd);
+      if (follower.log.offset > offset) quietSince = systemClock.now();
+      // A response can be cut off without an error, before or after what the log has, and the node can still be writing: only
+      // one that goes beyond it, some time later, without anything new, is the end.
+      if (isLast && isComplete && follower.log.offset === offset) {
+        cutOff = isPast ? 0 : cutOff + 1;
+        const isSettled = beganAt - (quietSince ?? beganAt) >= timing.settleMs;
+        if (isSettled && (isPast || cutOff >= maxCutOff)) return await finish(follower, isFound || isAtEnd);
+        await sleep(timing.settleMs, signal);
+      }
       isAtEnd = isComplete;
       notFound = 0;
       if (follower.log.offset > offset) backoff.reset();

@@ -13,6 +13,8 @@ export interface LogTiming {
   maxProbeMs: number;
   /** How long a stream may be silent after the container has exited, or if it should only return what there is. */
   lingerMs: number;
+  /** How long nothing must arrive after the container has exited, until the log counts as whole. */
+  settleMs: number;
   /** How long the rest of a log is requested after its container has exited: its node can be gone. */
   giveUpMs: number;
   /** The same if the cluster knows that the node is gone. */

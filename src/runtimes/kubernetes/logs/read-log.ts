@@ -21,6 +21,8 @@ const maxWordsBytes = 300;
 export interface ReadResult {
   /** Whether the log went on where it should. */
   isFound: boolean;
+  /** Whether the stream had all that the log has. */
+  isPast: boolean;
   /** Whether the stream ended, and was not ended by us. */
   isComplete: boolean;
   /** Whether nothing of the log was ever there. */
@@ -57,7 +59,7 @@ export async function readLog(follower: Follower, isLast: boolean): Promise<Read
   const rest = resume.end();
   if (rest.bytes.length > 0) await writeBatch(follower, rest);
   const isFound = resume.isFound || from === '';
-  return { isFound, isComplete, isEmpty: from === '' && !resume.isFound && !resume.hasStart };
+  return { isFound, isPast: resume.isPast, isComplete, isEmpty: from === '' && !resume.isFound && !resume.hasStart };
 }
 
 /** Whether a short request finds output that the log does not have: a connection can be dead without an error. */

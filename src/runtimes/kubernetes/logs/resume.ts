@@ -25,6 +25,8 @@ export interface Resume {
   readonly hasStart: boolean;
   /** Whether the line at which the log continues was in the stream, or one after it. */
   readonly isFound: boolean;
+  /** Whether the stream had all that the log has. */
+  readonly isPast: boolean;
 }
 
 /**
@@ -70,6 +72,9 @@ export function createResume(from: string, written: number): Resume {
   return {
     get isFound() {
       return isFound;
+    },
+    get isPast() {
+      return (isFound || from === '') && known === 0;
     },
     get hasStart() {
       return first.isThere === true;
