@@ -109,7 +109,8 @@ suite('kubernetes', { concurrency: false }, () => {
     const padding = 'x'.repeat(700_000);
     const taskId = await plane.newTask({
       EnvironmentId,
-      Prompt: `@@seq 1 150000; wc -c < $REQUEST@@ ${padding}`,
+      // A node has no output that its runtime had not copied yet when the container exited: no runner can read that.
+      Prompt: `@@seq 1 150000; wc -c < $REQUEST; sleep 5@@ ${padding}`,
     });
     const { turn } = await untilOver(plane, taskId, patienceMs);
     const lines = (await runner.jobLog(jobIdOf(taskId)).catch(() => '')).trimEnd().split('\n');
