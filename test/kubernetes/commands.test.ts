@@ -10,72 +10,41 @@ import { parseConfig } from '../../src/config/parse.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { checkInstanceId, checkJobPrefix } from '../../src/runtimes/check/names.ts';
 import { createKubernetesRuntime } from '../../src/runtimes/kubernetes/kubernetes.ts';
-import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts';
+import type { TestControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeDate, libfaketime } from '../support/fake-date.ts';
 import { makeJobFolder } from '../support/job-folder.ts';
-import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
-import { type Cluster, requiresCluster } from '../support/kubernetes/cluster.ts';
+import { agentImage } from '../support/kubernetes/agent-image.ts';
+import { requiresCluster } from '../support/kubernetes/cluster.ts';
+import { type ClusterRunner, patienceMs, startClusterRunner } from '../support/kubernetes/cluster-runner.ts';
 import { type CliRun, type CliRunOptions, runCli } from '../support/run-cli.ts';
-import { RunnerProcess } from '../support/runner-process.ts';
 import { jobIdOf, startTask, untilOver } from '../support/tasks.ts';
 
-const patienceMs = 120_000;
 const healthPort = 20_000 + (process.pid % 10_000);
-let images: Promise<void> | undefined;
-let namespaces = 0;
 
 interface Setting extends AsyncDisposable {
+  inCluster: ClusterRunner;
   plane: TestControlPlane;
-  runner: RunnerProcess;
-  cluster: Cluster;
-  namespace: string;
-  kubeconfig: string;
   /** Options that name the runner's files. */
   places: readonly string[];
   /** Runs `plan42 runner …`, in this process. */
   command: (args: readonly string[], options?: CliRunOptions) => Promise<CliRun>;
-  stop: (signal?: NodeJS.Signals) => Promise<void>;
-  startAgain: () => Promise<void>;
 }
 
 async function setUp(t: TestContext): Promise<Setting | undefined> {
   const cluster = await requiresCluster(t);
   if (!cluster) return undefined;
-  images ??= loadAgentImages(cluster);
-  await images;
-  const { namespace, kubeconfig } = await cluster.createRunnerAccount(`commands-${++namespaces}`);
-  await using undo = new AsyncDisposableStack();
-  const plane = undo.use(await startControlPlane());
-  const config = [
-    '[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"',
-    `[kubernetes]\nkubeconfig = "${kubeconfig}"`,
-    `[health]\nlisten = "127.0.0.1:${healthPort}"\n`,
-  ].join('\n');
-  const options = { url: plane.server.url, token: await plane.newToken(), runtime: 'kubernetes' as const, config };
-  let runner = await RunnerProcess.start(options);
-  undo.defer(() => runner[Symbol.asyncDispose]());
-  await runner.logged(/runner ready/, patienceMs);
-  const { folder } = runner;
+  const tables = `[health]\nlisten = "127.0.0.1:${healthPort}"`;
+  const inCluster = await startClusterRunner(cluster, { name: 'commands', tables });
+  const { folder } = inCluster.runner;
   const places = ['-c', join(folder, 'plan42-runner.toml'), '--state-dir', join(folder, 'state')];
-  const owned = undo.move();
   return {
-    plane,
-    get runner() {
-      return runner;
-    },
-    cluster,
-    namespace,
-    kubeconfig,
+    inCluster,
+    plane: inCluster.plane,
     places,
     command: (args, more) =>
       runCli(['runner', ...args, ...places], { env: { PATH: process.env['PATH'], HOME: folder }, ...more }),
-    stop: async (signal) => void (await runner.stop(signal)),
-    startAgain: async () => {
-      runner = await RunnerProcess.start({ ...options, folder });
-      await runner.logged(/runner ready/, patienceMs);
-    },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: () => inCluster[Symbol.asyncDispose](),
   };
 }
 
@@ -109,13 +78,13 @@ const health = async () => {
   return [response.status, ((await response.json()) as { phase: string }).phase];
 };
 
-async function podsOf({ cluster, namespace }: Setting): Promise<string[]> {
+async function podsOf({ inCluster: { cluster, namespace } }: Setting): Promise<string[]> {
   const path = `/api/v1/namespaces/${namespace}/pods`;
   const { items } = await cluster.admin.request<{ items: { metadata: { name: string } }[] }>('GET', path);
   return items.map(({ metadata }) => metadata.name);
 }
 
-async function jobIdsOf({ cluster, namespace }: Setting): Promise<string[]> {
+async function jobIdsOf({ inCluster: { cluster, namespace } }: Setting): Promise<string[]> {
   const path = `/apis/batch/v1/namespaces/${namespace}/jobs`;
   const { items } = await cluster.admin.request<{ items: { metadata: { annotations: Record<string, string> } }[] }>(
     'GET',
@@ -128,9 +97,9 @@ const count = 'n=0; while [ $n -lt 400 ]; do echo line $n; n=$((n+1)); sleep 0.1
 
 suite('commands', { concurrency: false }, () => {
   test('status, health, job list and job logs follow a job, also through a restart of the runner', async (t) => {
-    await using setting = (await setUp(t)) ?? null;
+    await using setting = await setUp(t);
     if (!setting) return;
-    const { plane, command } = setting;
+    const { plane, command, inCluster } = setting;
     assert.deepEqual(await health(), [200, 'ready']);
     assert.equal((await statusOf(setting)).runner.runtime, 'kubernetes');
     const taskId = await startTask(plane, agentImage, count);
@@ -148,12 +117,12 @@ suite('commands', { concurrency: false }, () => {
       },
     });
     await eventually(async () => shown.includes('line 20\n'), patienceMs);
-    await setting.stop('SIGKILL');
+    await inCluster.runner.stop('SIGKILL');
     assert.equal(await stateOf(setting, jobId), 'running');
     const notRunning = await command(['status']);
     assert.equal(notRunning.exitCode, 1);
     assert.match(notRunning.stdout, /1 running, 0 waiting/);
-    await setting.startAgain();
+    await inCluster.startAgain();
     assert.deepEqual(await health(), [200, 'ready']);
     assert.equal(await stateOf(setting, jobId), 'running');
     assert.equal((await statusOf(setting)).runner.jobs.running, 1);
@@ -173,9 +142,10 @@ suite('commands', { concurrency: false }, () => {
   });
 
   test('job kill ends a running job and one whose pod is pending, with a runner and without', async (t) => {
-    await using setting = (await setUp(t)) ?? null;
+    await using setting = await setUp(t);
     if (!setting) return;
-    const { plane, command, runner } = setting;
+    const { plane, command, inCluster } = setting;
+    const { runner } = inCluster;
     const loop = "trap 'echo ended; exit 0' TERM; echo begun; while :; do sleep 0.1; done";
     const kill = async (jobId: string) => {
       const { stdout, stderr, exitCode } = await command(['job', 'kill', jobId]);
@@ -211,12 +181,12 @@ suite('commands', { concurrency: false }, () => {
     ]);
     await eventually(async () => (await runner.jobLog(jobIdOf(second)).catch(() => '')).includes('begun'), patienceMs);
     await untilPending(jobIdOf(waiting));
-    await setting.stop('SIGKILL');
+    await inCluster.runner.stop('SIGKILL');
     assert.match(await kill(jobIdOf(second)), /was killed\. The runner reports this/);
     assert.match(await kill(jobIdOf(waiting)), /will not start\. The runner reports this/);
     assert.equal(await stateOf(setting, jobIdOf(second)), 'ended');
     await eventually(async () => (await podsOf(setting)).length === 0, patienceMs);
-    await setting.startAgain();
+    await inCluster.startAgain();
     for (const taskId of [second, waiting]) {
       const { turn } = await untilOver(plane, taskId, patienceMs);
       assert.match(turn.ErrorMessage, /killed by user/);
@@ -225,17 +195,17 @@ suite('commands', { concurrency: false }, () => {
   });
 
   test('job prune removes Jobs that belong to no job, and leaves those that do', async (t) => {
-    await using setting = (await setUp(t)) ?? null;
+    await using setting = await setUp(t);
     if (!setting) return;
     if (libfaketime === undefined) {
       t.skip('missing prerequisite: faketime');
       return;
     }
-    const { plane, runner } = setting;
+    const { plane, inCluster } = setting;
     const taskId = await startTask(plane, agentImage, 'sleep 1000');
     await untilState(setting, jobIdOf(taskId), 'running');
-    const instanceId = (await readFile(join(runner.folder, 'state/instance-id'), 'utf8')).trim();
-    const flags = new Map([['kubernetes.kubeconfig', setting.kubeconfig]]);
+    const instanceId = (await readFile(join(inCluster.runner.folder, 'state/instance-id'), 'utf8')).trim();
+    const flags = new Map([['kubernetes.kubeconfig', inCluster.kubeconfig]]);
     const { config } = parseConfig({ env: {}, flags });
     const leave = async (owner: string, jobId = `plan42-${randomUUID()}-1`) => {
       const runtime = createKubernetesRuntime({ env: {}, instanceId: owner, settings: config, logger: silentLogger });
@@ -248,7 +218,7 @@ suite('commands', { concurrency: false }, () => {
       await leave(checkInstanceId, `${checkJobPrefix}${randomUUID()}`),
     ];
     const foreign = await leave(randomUUID());
-    const date = await FakeDate.create(join(runner.folder, 'date'), '+10m');
+    const date = await FakeDate.create(join(inCluster.runner.folder, 'date'), '+10m');
     const prune = async (...args: string[]) => {
       const program = join(import.meta.dirname, '../../bin/plan42');
       const all = ['runner', 'job', 'prune', '--json', ...setting.places, ...args];

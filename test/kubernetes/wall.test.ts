@@ -3,53 +3,32 @@
  * policies, so that the refusal is real. For the other tests, packet filter rules made from the policies enforce them.
  */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
-import { startControlPlane, type TestControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
-import { type Cluster, requiresCluster } from '../support/kubernetes/cluster.ts';
+import { agentImage } from '../support/kubernetes/agent-image.ts';
+import { requiresCluster } from '../support/kubernetes/cluster.ts';
+import { type ClusterRunner, patienceMs, startClusterRunner } from '../support/kubernetes/cluster-runner.ts';
 import { type Outside, startOutside } from '../support/kubernetes/outside.ts';
 import { enforcePolicies, filterCommands } from '../support/kubernetes/policy-filter.ts';
 import { imageCommands, loadRunnerImage } from '../support/kubernetes/runner-image.ts';
 import { requiresCommands } from '../support/requires-command.ts';
-import { RunnerProcess } from '../support/runner-process.ts';
 import { jobIdOf, untilOver } from '../support/tasks.ts';
-import { makeTempDir } from '../support/temp-dir.ts';
 
-const patienceMs = 150_000;
-let images: Promise<string> | undefined;
-let namespaces = 0;
-
-interface Setting extends AsyncDisposable {
-  plane: TestControlPlane;
-  runner: RunnerProcess;
-  cluster: Cluster;
-  namespace: string;
+interface Setting extends ClusterRunner {
   outside: Outside;
-  /** Kills the runner with SIGKILL, and starts another with its state, and its configuration after `edit`. */
-  restart: (edit?: (config: string) => string) => Promise<void>;
   /** Starts a task whose environment allows the outside server, by the name outside.test. */
   start: (commands: string, more?: object) => Promise<string>;
   /** The log of the task's job; empty before its first line. */
   log: (taskId: string) => Promise<string>;
-  /** Everything that jobs leave in the cluster. */
-  left: () => Promise<string[]>;
 }
 
-async function loadImages(cluster: Cluster): Promise<string> {
-  await loadAgentImages(cluster);
-  const { repository, tag } = await loadRunnerImage(cluster);
-  return `${repository}:${tag}`;
-}
+let runnerImage: ReturnType<typeof loadRunnerImage> | undefined;
 
 interface Options {
   /** More lines of [jobs], given the port of the outside server. */
-  config?: (port: number) => string;
-  kubernetes?: string;
+  jobs?: (port: number) => string;
   /** More of the pods' spec. */
-  template?: object;
+  podSpec?: object;
   withoutHelper?: boolean;
   isEnforced?: boolean;
 }
@@ -59,63 +38,36 @@ async function setUp(t: TestContext, options: Options = {}): Promise<Setting | u
   // The kubelet brings changed Secrets to pods with each of its rounds.
   const cluster = await requiresCluster(t, { nodeConfig: 'syncFrequency: 3s' });
   if (!cluster) return undefined;
-  images ??= loadImages(cluster);
-  const helperImage = await images;
+  runnerImage ??= loadRunnerImage(cluster);
+  const { repository, tag } = await runnerImage;
   await using undo = new AsyncDisposableStack();
-  const account = await cluster.createRunnerAccount(`wall-${++namespaces}`);
-  const { namespace } = account;
   const outside = undo.use(await startOutside(cluster.host));
+  const hostAliases = [{ ip: cluster.host, hostnames: ['outside.test', 'other.test'] }];
+  const inCluster = undo.use(
+    await startClusterRunner(cluster, {
+      name: 'wall',
+      jobs: options.jobs?.(outside.port) ?? '',
+      kubernetes: options.withoutHelper === true ? '' : `helper_image = "${repository}:${tag}"`,
+      tables: '[egress]\nprivate_hosts = "named"',
+      podTemplate: { spec: { hostAliases, ...options.podSpec } },
+    }),
+  );
+  const { plane, namespace } = inCluster;
   if (options.isEnforced !== false) undo.use(enforcePolicies(cluster.admin, namespace));
-  const plane = undo.use(await startControlPlane());
-  const dir = undo.use(await makeTempDir());
-  const template = join(dir.path, 'pod.json');
-  const aliases = [{ ip: cluster.host, hostnames: ['outside.test', 'other.test'] }];
-  await writeFile(template, JSON.stringify({ spec: { hostAliases: aliases, ...options.template } }));
-  const config = [
-    `[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"\n${options.config?.(outside.port) ?? ''}`,
-    `[egress]\nprivate_hosts = "named"`,
-    `[kubernetes]\nkubeconfig = "${account.kubeconfig}"\npod_template = "${template}"`,
-    options.withoutHelper === true ? '' : `helper_image = "${helperImage}"`,
-    options.kubernetes ?? '',
-    '',
-  ].join('\n');
-  const given = { url: plane.server.url, token: await plane.newToken(), runtime: 'kubernetes' as const, config };
-  let runner = await RunnerProcess.start(given);
-  undo.defer(() => runner[Symbol.asyncDispose]());
-  await runner.logged(/runner ready/, patienceMs);
   const owned = undo.move();
   return {
-    plane,
+    ...inCluster,
+    // The spread has read it once: after a restart it would be the former process.
     get runner() {
-      return runner;
+      return inCluster.runner;
     },
-    cluster,
-    namespace,
     outside,
-    restart: async (edit = (text) => text) => {
-      const { folder } = runner;
-      await runner.stop('SIGKILL');
-      runner = await RunnerProcess.start({ ...given, folder, config: edit(config) });
-      await runner.logged(/runner ready/, patienceMs);
-    },
     start: async (commands, more = {}) => {
       const AllowedHosts = [`outside.test:${outside.port}`];
       const EnvironmentId = await plane.newEnvironment({ DockerImage: agentImage, AllowedHosts, ...more });
       return plane.newTask({ EnvironmentId, Prompt: `@@${commands}@@` });
     },
-    log: (taskId) => runner.jobLog(jobIdOf(taskId)).catch(() => ''),
-    left: async () => {
-      const lists = [
-        `/apis/batch/v1/namespaces/${namespace}/jobs`,
-        `/api/v1/namespaces/${namespace}/pods`,
-        `/api/v1/namespaces/${namespace}/secrets`,
-        `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies`,
-      ];
-      const found = await Promise.all(
-        lists.map((path) => cluster.admin.request<{ items: { metadata: { name: string } }[] }>('GET', path)),
-      );
-      return found.flatMap(({ items }) => items.map(({ metadata }) => metadata.name));
-    },
+    log: (taskId) => inCluster.runner.jobLog(jobIdOf(taskId)).catch(() => ''),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -148,8 +100,8 @@ suite('the wall in a cluster', { concurrency: false }, () => {
   test('without an image for gateways, and with the network of the node, it is refused too', async (t) => {
     for (const [options, reason] of [
       [{ withoutHelper: true }, /kubernetes\.helper_image is not set.* Set it to the image of the runner/],
-      [{ template: { hostNetwork: true } }, /kubernetes\.pod_template sets hostNetwork/],
-      [{ config: () => 'no_new_privileges = false' }, /jobs\.no_new_privileges is off/],
+      [{ podSpec: { hostNetwork: true } }, /kubernetes\.pod_template sets hostNetwork/],
+      [{ jobs: () => 'no_new_privileges = false' }, /jobs\.no_new_privileges is off/],
     ] as const) {
       await using setting = await setUp(t, { ...options, isEnforced: false });
       if (!setting) return;
@@ -249,7 +201,8 @@ suite('the wall in a cluster', { concurrency: false }, () => {
     const commands = `${viaGateway()}; echo begun; sleep 8; get other.test:${outside.port} >/dev/null; get outside.test:${outside.port}; sleep 12; exit 3`;
     const taskId = await setting.start(commands);
     await eventually(async () => (await setting.log(taskId)).includes('begun'), patienceMs);
-    await setting.restart();
+    await setting.runner.stop('SIGKILL');
+    await setting.startAgain();
     const { turn } = await untilOver(plane, taskId, patienceMs);
     const log = await setting.log(taskId);
     assert.match(turn.ErrorMessage, new RegExp(`The network of the job refused other\\.test:${outside.port}`), log);
@@ -260,8 +213,8 @@ suite('the wall in a cluster', { concurrency: false }, () => {
 
   test('a key stays in the gateway’s pod, and a changed one arrives there while the job runs', async (t) => {
     const [first, second] = ['sk-first-0123456789abcdef', 'sk-second-0123456789abcde'];
-    const config = (port: number) => `env = ["OPENAI_API_KEY=${first}", "OPENAI_BASE_URL=http://outside.test:${port}"]`;
-    await using setting = await setUp(t, { config });
+    const jobs = (port: number) => `env = ["OPENAI_API_KEY=${first}", "OPENAI_BASE_URL=http://outside.test:${port}"]`;
+    await using setting = await setUp(t, { jobs });
     if (!setting) return;
     const { outside, plane } = setting;
     const host = `outside.test:${outside.port}`;
@@ -279,7 +232,8 @@ suite('the wall in a cluster', { concurrency: false }, () => {
         });
       });
     await arrived(first);
-    await setting.restart((text) => text.replace(first, second));
+    await setting.runner.stop('SIGKILL');
+    await setting.startAgain((text) => text.replace(first, second));
     await arrived(second);
     const { turn } = await untilOver(plane, taskId, patienceMs);
     assert.match(turn.ErrorMessage, /exit code 3 /);

@@ -23,15 +23,13 @@ interface List {
   items: { metadata: { name: string; annotations?: Record<string, string>; ownerReferences?: { name: string }[] } }[];
 }
 
-let images: Promise<void> | undefined;
 let namespaces = 0;
 
 /** Undefined, and the test is skipped, if this machine cannot have a cluster. */
 export async function requireClusterUnderTest(t: TestContext): Promise<ClusterUnderTest | undefined> {
   const cluster = await requiresCluster(t);
   if (!cluster) return undefined;
-  images ??= loadAgentImages(cluster);
-  await images;
+  await loadAgentImages(cluster);
   await using undo = new AsyncDisposableStack();
   const { namespace, kubeconfig: direct } = await cluster.createRunnerAccount(`killed-${++namespaces}`);
   const proxy = undo.use(await OutageProxy.start(direct));

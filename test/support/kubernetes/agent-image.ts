@@ -16,8 +16,16 @@ export const agentImage = 'localhost/plan42/test-agent:1';
 /** The same agent program, without a shell or any other program. */
 export const bareImage = 'localhost/plan42/bare:1';
 
-/** Imports both images into the cluster. In the bare one, `/bin/busybox` is the only file. */
-export async function loadAgentImages(cluster: Cluster): Promise<void> {
+const imports = new WeakMap<Cluster, Promise<void>>();
+
+/** Imports both images into the cluster, once. In the bare one, `/bin/busybox` is the only file. */
+export function loadAgentImages(cluster: Cluster): Promise<void> {
+  const done = imports.get(cluster) ?? importAgentImages(cluster);
+  imports.set(cluster, done);
+  return done;
+}
+
+async function importAgentImages(cluster: Cluster): Promise<void> {
   await using dir = await makeTempDir();
   const busybox = (await run('sh', ['-c', 'command -v busybox'])).trim();
   for (const [image, isBare] of [

@@ -13,7 +13,6 @@ import { OutageProxy } from './outage-proxy.ts';
 
 export const patienceMs = 180_000;
 
-let images: Promise<void> | undefined;
 let namespaces = 0;
 
 export interface Replica {
@@ -47,8 +46,7 @@ export async function startReplicas(
 ): Promise<ReplicasSetting | undefined> {
   const cluster = await requiresCluster(t);
   if (!cluster) return undefined;
-  images ??= loadAgentImages(cluster);
-  await images;
+  await loadAgentImages(cluster);
   await using undo = new AsyncDisposableStack();
   const account = await cluster.createRunnerAccount(`replicas-${++namespaces}`);
   const plane = undo.use(await startControlPlane());
