@@ -246,4 +246,19 @@ ALTER TABLE tasks ADD COLUMN LastTurnEndedBy TEXT;
 UPDATE tasks SET LastTurnEndedBy = (SELECT EndedBy FROM turns
   WHERE turns.TenantId = tasks.TenantId AND turns.TaskId = tasks.TaskId AND turns.TurnIndex = tasks.LastTurnIndex)
 `,
+  `
+-- The lists of the web page read only what they show. The tenant is first: without it SQLite reads all turns of the tenant.
+DROP INDEX active_turns;
+CREATE INDEX active_turns ON turns (TenantId, CreatedAt, TaskId, TurnIndex) WHERE IsOver = 0;
+CREATE INDEX waiting_turns ON turns (CreatedAt) WHERE IsOver = 0 AND AcceptedAt IS NULL;
+DROP INDEX failed_turns;
+CREATE INDEX failed_turns ON turns (TenantId, UpdatedAt) WHERE Status = 'Failed';
+CREATE INDEX workstreams_by_age ON workstreams (TenantId, CreatedAt, WorkstreamId);
+CREATE INDEX runners_by_age ON runners (TenantId, CreatedAt, RunnerId);
+CREATE INDEX runner_tokens_by_age ON runner_tokens (TenantID, RunnerID, CreatedAt, TokenID);
+CREATE INDEX runner_queues_by_age ON runner_queues (TenantID, CreatedAt, QueueID, RunnerID);
+CREATE INDEX github_connections_by_age ON github_connections (TenantID, CreatedAt, ConnectionID);
+CREATE INDEX access_keys_by_age ON access_keys (TenantID, CreatedAt, AccessKeyID);
+CREATE INDEX files_by_age ON files (TenantID, CreatedAt, FileID)
+`,
 ];

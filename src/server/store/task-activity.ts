@@ -12,26 +12,25 @@ const hasFailed = `${ofTenant} AND turns.Status = 'Failed' AND turns.UpdatedAt >
 
 /** Returns which turns of a tenant run, wait, and have failed since a time. Only the first `max` of each are listed. */
 export function taskActivity(database: Database, tenantId: string, failedSince: string, max: number): TaskActivity {
-  const list = (tail: string, value: string): TurnSummary[] =>
-    database
-      .statement(`SELECT ${columns} ${tail} LIMIT ?3`)
+  const find = (tail: string, order: string, value: string): { turns: TurnSummary[]; count: number } => {
+    const rows = database
+      .statement(`SELECT ${columns} ${tail} ORDER BY ${order} LIMIT ?3`)
       .all(tenantId, value, max)
-      .map(
-        (row) => Object.fromEntries(Object.entries(row).filter(([, each]) => each !== null)) as unknown as TurnSummary,
-      );
-  const count = (tail: string, value: string): number =>
-    Number(database.statement(`SELECT COUNT(*) AS Count ${tail}`).get(tenantId, value)?.['Count']);
-  const running = `${isActive} AND ${isRunning}`;
-  const waiting = `${isActive} AND NOT (${isRunning})`;
-  const order = 'ORDER BY turns.CreatedAt, turns.TaskId, TurnIndex';
+      .map((row) => Object.fromEntries(Object.entries(row).filter(([, each]) => each !== null)));
+    const turns = rows as unknown as TurnSummary[];
+    // A list that is not full has all there are.
+    if (turns.length < max) return { turns, count: turns.length };
+    const row = database.statement(`SELECT COUNT(*) AS Count ${tail}`).get(tenantId, value);
+    return { turns, count: Number(row?.['Count']) };
+  };
+  const oldest = 'turns.CreatedAt, turns.TaskId, TurnIndex';
+  const running = find(`${isActive} AND ${isRunning}`, oldest, waitingForSlotStatus);
+  const waiting = find(`${isActive} AND NOT (${isRunning})`, oldest, waitingForSlotStatus);
+  const failed = find(hasFailed, 'turns.UpdatedAt DESC', failedSince);
   return {
-    Running: list(`${running} ${order}`, waitingForSlotStatus),
-    Waiting: list(`${waiting} ${order}`, waitingForSlotStatus),
-    Failed: list(`${hasFailed} ORDER BY turns.UpdatedAt DESC`, failedSince),
-    Counts: {
-      Running: count(running, waitingForSlotStatus),
-      Waiting: count(waiting, waitingForSlotStatus),
-      Failed: count(hasFailed, failedSince),
-    },
+    Running: running.turns,
+    Waiting: waiting.turns,
+    Failed: failed.turns,
+    Counts: { Running: running.count, Waiting: waiting.count, Failed: failed.count },
   };
 }
