@@ -49,7 +49,7 @@ function measure(folder: string, queues: number): { ours: Figures; go: Figures }
   const runner = join(import.meta.dirname, '../bin/plan42-runner');
   const host = '[host]\nunisolated = true\ncommand = ["/bin/cat"]\n';
   // The queues are added at once, and stay.
-  const extra = `${host}[queues]\nmax_queues = ${queues}\nscale_up_after = "1s"\nscale_down_after = "1h"\n`;
+  const extra = `${host}[queues]\nmax_queues = ${queues}\nscale_up_at = 0.01\nscale_up_after = "1s"\nscale_down_after = "1h"\n`;
   const commands = [`ours=${runner} -c {config}`, `go=${folder}/goref {config} ${queues}`];
   const args = ['-rounds', String(rounds), '-queues', String(queues), '-runtime', 'host', '-extra', extra, ...commands];
   const text = execFileSync(join(folder, 'load'), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
