@@ -53,7 +53,7 @@ import {
 import { proxyRefusal } from '../../src/plan42/transport.ts';
 import { parseTurnEvent } from '../../src/plan42/turn-messages.ts';
 import * as turnNetworks from '../../src/plan42/turn-network.ts';
-import { isTerminalStatus, statusWord } from '../../src/plan42/turn-status.ts';
+import { isTerminalStatus, lastTurnWord, taskWord, turnWord } from '../../src/plan42/turn-status.ts';
 import type { Target } from '../target.ts';
 
 const id = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
@@ -267,13 +267,17 @@ export const targets: readonly Target[] = [
       'plan42/task-input.ts#repoInfoOf',
       'plan42/task-input.ts#titleOf',
       'plan42/turn-status.ts#isTerminalStatus',
-      'plan42/turn-status.ts#statusWord',
+      'plan42/turn-status.ts#lastTurnWord',
+      'plan42/turn-status.ts#taskWord',
+      'plan42/turn-status.ts#turnWord',
     ],
     corpus: ['org/repo:branch', 'NAME=VALUE', 'Fix the\nbug', '*.example.com:443'],
     run: (text: string) => {
       const repo = readRepo(text);
-      const names = [isConnectionName(text), isVariableName(text), isTerminalStatus(text), statusWord(text, text)];
-      return [readVariable(text), repo && repoInfoOf([repo], text), titleOf(text), ...names];
+      const names = [isConnectionName(text), isVariableName(text), isTerminalStatus(text)];
+      const task = { State: text, LastTurnIndex: 1, LastTurnStatus: text, LastTurnEndedBy: text };
+      const words = [taskWord(task), lastTurnWord(task), turnWord({ TurnIndex: 1, Status: text, EndedBy: text })];
+      return [readVariable(text), repo && repoInfoOf([repo], text), titleOf(text), ...names, ...words];
     },
     maxKiB: 256,
   },

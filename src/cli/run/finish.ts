@@ -5,6 +5,7 @@ import { printableLine } from '../../lib/printable.ts';
 import { shellQuote } from '../../lib/shell-quote.ts';
 import type { AdminTask, AdminTurn } from '../../plan42/admin-objects.ts';
 import { conflictBranch, hostedRepo } from '../../plan42/hosted-repositories.ts';
+import { turnWord } from '../../plan42/turn-status.ts';
 import type { CliContext } from '../context.ts';
 import { print, renderJson } from '../output.ts';
 import { throwIfFailed, watchTurn } from '../server/follow-turn.ts';
@@ -81,7 +82,7 @@ async function follow(context: CliContext, { server, turn, options }: FinishInpu
   using interruption = askAtInterrupt(context, live);
   const personal = { ...options, personal: true };
   try {
-    const onStatus = ({ Status }: AdminTurn) => live.setStatus(Status);
+    const onStatus = (turn: AdminTurn) => live.setStatus(turnWord(turn));
     const { client } = server;
     const waiting = {
       why: (signal: AbortSignal) => waitingReason(context, personal, signal),

@@ -7,7 +7,7 @@ import type { AdminTurn } from '../../plan42/admin-objects.ts';
 import { ApiError, isTransient } from '../../plan42/errors.ts';
 import { mainAgentId } from '../../plan42/main-agent.ts';
 import type { ListedSubAgent } from '../../plan42/turn-messages.ts';
-import { isTerminalStatus, isUnsent } from '../../plan42/turn-status.ts';
+import { isTerminalStatus, isUnsent, turnWord } from '../../plan42/turn-status.ts';
 import type { CliContext } from '../context.ts';
 import { print } from '../output.ts';
 import { serverWords, type TaskWords } from './task-words.ts';
@@ -34,7 +34,7 @@ export async function followTurn(
   const note = (text: string) => {
     stderr.write(`[turn ${turn.TurnIndex}] ${printableLine(text)}\n`);
   };
-  const onStatus = ({ Status }: AdminTurn) => note(Status);
+  const onStatus = (current: AdminTurn) => note(turnWord(current));
   return watchTurn({
     onMessage: (text) => note(text),
     client,

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { Overview, RunnerOverview, TaskPage, TurnSummary } from '../../plan42/page-objects.ts';
+import { turnWord } from '../../plan42/turn-status.ts';
 import { hashOf } from '../place.ts';
 import { useApi, useOverview, usePoll } from './hooks.ts';
 import { Elapsed, ErrorNote, Heading, Loading, State, Time } from './parts.tsx';
@@ -54,8 +55,8 @@ function Activity({ overview }: { overview: Overview }) {
         {Runners.length === 0 ? <p class="quiet">There are no runners.</p> : <RunnerTable runners={Runners} />}
       </section>
       <Turns title="Running" turns={Running} count={Counts.Running} columns={['Status', 'Running for']}>
-        {({ Status, Machine, AcceptedAt, CreatedAt }) => [
-          <Where key="status" status={Status === 'Pending' ? 'Starting' : Status} machine={Machine} />,
+        {({ TurnIndex, Status, Machine, AcceptedAt, CreatedAt }) => [
+          <Where key="status" status={runningWord(TurnIndex, Status)} machine={Machine} />,
           <Elapsed key="time" from={AcceptedAt ?? CreatedAt} now={Now} />,
         ]}
       </Turns>
@@ -84,6 +85,10 @@ function Figure({ name, value, isBad = false }: { name: string; value: number | 
       <dd class={isBad ? 'bad' : undefined}>{value}</dd>
     </div>
   );
+}
+
+function runningWord(TurnIndex: number, Status: string): string {
+  return turnWord({ TurnIndex, Status }, { State: 'Executing', LastTurnIndex: TurnIndex });
 }
 
 function Where({ status, machine }: { status: string; machine: string | undefined }) {

@@ -1,5 +1,5 @@
 import type { TaskSummary } from '../../plan42/page-objects.ts';
-import { isTerminalStatus, statusWord } from '../../plan42/turn-status.ts';
+import { isTerminalStatus, lastTurnWord, taskWord } from '../../plan42/turn-status.ts';
 import { hashOf } from '../place.ts';
 import { State, Time } from './parts.tsx';
 
@@ -91,11 +91,10 @@ function Choice({ task, chosen, onChange }: Selection & { task: TaskSummary }) {
 }
 
 function TaskRow({ task, selection }: { task: TaskSummary; selection: Selection | undefined }) {
-  const { TaskId, Title, LastTurnIndex, LastTurnStatus, LastTurnMachine, LastTurnEndedBy, CreatedAt } = task;
-  const state = statusWord(task.State, LastTurnEndedBy);
-  // A runner has it, but its agent has not set a status yet.
-  const status = state === 'Executing' && LastTurnStatus === 'Pending' ? 'Starting' : LastTurnStatus;
-  const hasOwnStatus = status !== undefined && status !== task.State;
+  const { TaskId, Title, LastTurnIndex, LastTurnMachine, CreatedAt } = task;
+  const state = taskWord(task);
+  const status = lastTurnWord(task);
+  const hasOwnStatus = status !== undefined && status !== state;
   return (
     <tr>
       {selection ? <Choice task={task} {...selection} /> : null}

@@ -1,7 +1,7 @@
 import type { Task } from '../../plan42/objects.ts';
 import type { TaskDocument } from '../../plan42/page-objects.ts';
 import { describeUsage } from '../../plan42/provider-usage.ts';
-import { isTerminalStatus, statusWord } from '../../plan42/turn-status.ts';
+import { isTerminalStatus, taskWord, turnWord } from '../../plan42/turn-status.ts';
 import { hashOf } from '../place.ts';
 import { branchUrl } from '../repo-links.ts';
 import { shownLink } from '../shown-text.ts';
@@ -45,13 +45,13 @@ export function TaskView({ taskId }: { taskId: string }) {
       </Heading>
       <TaskFacts task={task} environment={environment} usage={usage} files={files} />
       <p class="hidden" role="status">
-        {last ? `Turn ${last.TurnIndex}: ${statusWord(last.Status, last.EndedBy)}` : null}
+        {last ? `Turn ${last.TurnIndex}: ${turnWord(last, task)}` : null}
       </p>
       {turns.map((turn) => (
         <TurnCard
           key={turn.TurnIndex}
           turn={turn}
-          repos={task.RepoInfo ?? {}}
+          task={task}
           turnPath={`${path}/turns/${turn.TurnIndex}`}
           isLast={turn === last}
           now={now}
@@ -77,7 +77,7 @@ function TaskFacts({ task, environment, usage, files }: TaskFactsProps) {
     <dl class="facts">
       <dt>State</dt>
       <dd>
-        <State name={task.State} />
+        <State name={taskWord(task)} />
       </dd>
       <dt>Started</dt>
       <dd>

@@ -4,7 +4,7 @@ import type { Task } from '../../plan42/objects.ts';
 import type { PageTurn, TaskDocument } from '../../plan42/page-objects.ts';
 import { describeUsage } from '../../plan42/provider-usage.ts';
 import { describeTurnLimit } from '../../plan42/turn-network.ts';
-import { isTerminalStatus, statusWord } from '../../plan42/turn-status.ts';
+import { isTerminalStatus, turnWord } from '../../plan42/turn-status.ts';
 import { commitUrl } from '../repo-links.ts';
 import { shownLink } from '../shown-text.ts';
 import { isWaiting, timesOf } from '../turn-state.ts';
@@ -17,7 +17,7 @@ import { TurnNetworkView } from './turn-network.tsx';
 
 interface TurnCardProps {
   turn: PageTurn;
-  repos: Task['RepoInfo'];
+  task: Task;
   turnPath: string;
   isLast: boolean;
   /** The time of the server. */
@@ -28,20 +28,17 @@ interface TurnCardProps {
 }
 
 /** One turn: its prompt, status, result and log. */
-export function TurnCard({ turn, repos, turnPath, isLast, now, environment, onChange }: TurnCardProps) {
-  const { TurnIndex, Status, EndedBy, Prompt, OutputMessage, ErrorMessage, CreatedAt, AcceptedAt, Machine, Image } =
-    turn;
-  const shown = statusWord(Status, EndedBy);
+export function TurnCard({ turn, task, turnPath, isLast, now, environment, onChange }: TurnCardProps) {
+  const { TurnIndex, Prompt, OutputMessage, ErrorMessage, CreatedAt, Machine, Image } = turn;
+  const repos = task.RepoInfo ?? {};
   // The logs of older turns are only fetched when opened.
   const [isOpen, setOpen] = useState(isLast);
   const title = `turn-${TurnIndex}`;
-  // A runner has it, but its agent has not said anything yet.
-  const isStarting = AcceptedAt !== undefined && Status === 'Pending';
   return (
     <article class="card turn" aria-labelledby={title}>
       <header>
         <h2 id={title}>Turn {TurnIndex}</h2>
-        <State name={shown}>{isStarting ? 'Starting' : shown}</State>
+        <State name={turnWord(turn, task)} />
         <span class="quiet">
           <Time at={CreatedAt} />
           <TurnTimes turn={turn} now={now} />

@@ -3,7 +3,7 @@ import { printableLine } from '../../../lib/printable.ts';
 import type { AdminClient } from '../../../plan42/admin-client.ts';
 import { AdminTurn } from '../../../plan42/admin-objects.ts';
 import { currentOf } from '../../../plan42/errors.ts';
-import { isTerminalStatus, isUnsent } from '../../../plan42/turn-status.ts';
+import { isTerminalStatus, isUnsent, turnWord } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
@@ -31,7 +31,7 @@ const maxAttempts = 5;
 export async function cancelTurn(client: AdminClient, turn: AdminTurn, attemptsLeft = maxAttempts): Promise<AdminTurn> {
   if (isTerminalStatus(turn.Status)) {
     throw new UserError(
-      `turn ${turn.TurnIndex} of task ${turn.TaskId} is already finished: ${printableLine(turn.Status)}`,
+      `turn ${turn.TurnIndex} of task ${turn.TaskId} is already finished: ${printableLine(turnWord(turn))}`,
     );
   }
   try {

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { AdminTask } from '../../../plan42/admin-objects.ts';
 import type { TaskState } from '../../../plan42/objects.ts';
-import { statusWord } from '../../../plan42/turn-status.ts';
+import { taskWord } from '../../../plan42/turn-status.ts';
 
 /** The options that select tasks. */
 export interface TaskFilter {
@@ -24,11 +24,6 @@ export function withTaskFilter(command: Command): Command {
     .option('--search <text>', 'only tasks with this text in title, prompt, ID, repositories or machine');
 }
 
-/** The state of a task as people read it. */
-export function stateOf({ State, LastTurnEndedBy }: Pick<AdminTask, 'State' | 'LastTurnEndedBy'>): string {
-  return statusWord(State ?? '', LastTurnEndedBy);
-}
-
 /** Returns the tasks that pass the filter, like a search on the web page. */
 export function filterTasks(tasks: readonly AdminTask[], { state, search }: TaskFilter): AdminTask[] {
   const wanted = search?.trim().toLowerCase() ?? '';
@@ -36,6 +31,6 @@ export function filterTasks(tasks: readonly AdminTask[], { state, search }: Task
     [Title, Prompt ?? '', TaskId, JSON.stringify(RepoInfo ?? {}), LastTurnMachine ?? ''].join('\n').toLowerCase();
   return tasks.filter(
     (task) =>
-      (state === undefined || stateOf(task) === states[state]) && (wanted === '' || textOf(task).includes(wanted)),
+      (state === undefined || taskWord(task) === states[state]) && (wanted === '' || textOf(task).includes(wanted)),
   );
 }

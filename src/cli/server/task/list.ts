@@ -1,6 +1,6 @@
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminTask } from '../../../plan42/admin-objects.ts';
-import { isTerminalStatus } from '../../../plan42/turn-status.ts';
+import { isTerminalStatus, taskWord } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { formatElapsed, formatLocalTime, print, renderJson, terminalWidth } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
@@ -10,7 +10,7 @@ import type { LocationOptions } from '../location.ts';
 import { wordsOf } from '../task-words.ts';
 import { withLocation } from '../with-location.ts';
 import { callServer } from '../with-server.ts';
-import { filterTasks, stateOf, type TaskFilter } from './filter.ts';
+import { filterTasks, type TaskFilter } from './filter.ts';
 
 export interface ListTasksOptions extends LocationOptions, TaskFilter {
   json?: boolean;
@@ -48,7 +48,7 @@ function renderTasks(context: CliContext, tasks: readonly AdminTask[]): string {
       { title: 'TASK', cell: (task) => printableLine(idOf(task.TaskId)) },
       { title: 'TITLE', cell: (task) => printableLine(task.Title), flexible: true },
       { title: 'TURN', cell: (task) => String(task.LastTurnIndex ?? '') },
-      { title: 'STATE', cell: (task) => printableLine(stateOf(task)), style: colored },
+      { title: 'STATE', cell: (task) => printableLine(taskWord(task)), style: colored },
       ...(tasks.some((task) => task.LastTurnMachine) ? [machine] : []),
       { title: 'CREATED', cell: (task) => printableLine(formatLocalTime(task.CreatedAt, { seconds: true })) },
       { title: 'ELAPSED', cell: elapsedOf },

@@ -4,7 +4,7 @@ import { ApiError } from '../../../plan42/errors.ts';
 import type { FileClient } from '../../../plan42/file-client.ts';
 import { addSummaries, describeUsage, type UsageSummary } from '../../../plan42/provider-usage.ts';
 import { describeTurnLimit } from '../../../plan42/turn-network.ts';
-import { isUnsent, statusWord } from '../../../plan42/turn-status.ts';
+import { isUnsent, taskWord, turnWord } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { formatElapsed, formatLocalTime, print, renderJson } from '../../output.ts';
 import { waitingReason } from '../../run/service/waiting-reason.ts';
@@ -40,7 +40,7 @@ export async function showTask(context: CliContext, id: string, options: ShowTas
   const asJson = withLocation(`${wordsOf(options).task} show ${task.TaskId} --json`, options);
   const parts = [
     renderTask(task, { usage, fileNames }, style),
-    ...turns.map((turn) => renderTurn(turn, style, { environment, asJson }) + note(turn)),
+    ...turns.map((turn) => renderTurn(turn, style, { task, environment, asJson }) + note(turn)),
   ];
   await print(stdout, parts.join('\n'), signal);
 }
@@ -68,7 +68,7 @@ function renderTask(task: AdminTask, { usage, fileNames }: TaskExtras, style: St
   const fields = [
     ['Task', task.TaskId],
     ['Title', task.Title],
-    ['State', statusWord(task.State ?? '', task.LastTurnEndedBy)],
+    ['State', taskWord(task)],
     ['Created', formatLocalTime(task.CreatedAt, { seconds: true })],
     ['Environment', task.EnvironmentId ?? ''],
     ['Repositories', Object.keys(task.RepoInfo ?? {}).join(', ')],
@@ -82,16 +82,16 @@ function renderTask(task: AdminTask, { usage, fileNames }: TaskExtras, style: St
 }
 
 interface TurnHints {
+  task: AdminTask;
   /** The environment of the task, if the command that changes it is known. */
   environment: string | undefined;
   /** The command that prints everything. */
   asJson: string;
 }
 
-function renderTurn(turn: ReportedTurn, style: Style, { environment, asJson }: TurnHints): string {
-  const { TurnIndex, Status, EndedBy, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine, Image } =
-    turn;
-  const status = statusStyle(style)(printableLine(statusWord(Status, EndedBy)));
+function renderTurn(turn: ReportedTurn, style: Style, { task, environment, asJson }: TurnHints): string {
+  const { TurnIndex, CreatedAt, CompletedAt, Prompt, OutputMessage, ErrorMessage, Machine, Image } = turn;
+  const status = statusStyle(style)(printableLine(turnWord(turn, task)));
   const started = printableLine(formatLocalTime(CreatedAt, { seconds: true }));
   const took = `${CompletedAt ? 'took' : 'for'} ${formatElapsed(CreatedAt, CompletedAt)}`;
   const place = (Machine ? `, on ${printableLine(Machine)}` : '') + (Image ? `, ${printableLine(Image)}` : '');

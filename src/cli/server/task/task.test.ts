@@ -236,7 +236,7 @@ describe('plan42 server task show and cancel', () => {
     const again = await test.plan42(['task', 'cancel', TaskId]);
     assert.deepEqual(
       [again.exitCode, again.stderr],
-      [1, `ERROR: turn 1 of task ${TaskId} is already finished: Failed.\n`],
+      [1, `ERROR: turn 1 of task ${TaskId} is already finished: Cancelled.\n`],
     );
     const follow = await test.plan42(['task', 'follow', TaskId]);
     assert.equal(follow.exitCode, 1);

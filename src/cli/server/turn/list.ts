@@ -1,6 +1,6 @@
 import { printableLine } from '../../../lib/printable.ts';
-import type { AdminTurn } from '../../../plan42/admin-objects.ts';
-import { statusWord } from '../../../plan42/turn-status.ts';
+import type { AdminTask, AdminTurn } from '../../../plan42/admin-objects.ts';
+import { turnWord } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { formatElapsed, formatLocalTime, print, renderJson, terminalWidth } from '../../output.ts';
 import { createStyle, statusStyle, wantsColor } from '../../style.ts';
@@ -16,14 +16,15 @@ export interface ListTurnsOptions extends LocationOptions {
 /** Prints the turns of a task, oldest first. */
 export async function listTurns(context: CliContext, id: string, options: ListTurnsOptions): Promise<void> {
   const { stdout, signal } = context;
-  const turns = await callServer(context, options, async ({ client }) =>
-    client.listTurns((await findTask(client, id)).TaskId),
-  );
+  const { task, turns } = await callServer(context, options, async ({ client }) => {
+    const found = await findTask(client, id);
+    return { task: found, turns: await client.listTurns(found.TaskId) };
+  });
   turns.sort((a, b) => a.TurnIndex - b.TurnIndex);
-  await print(stdout, options.json ? renderJson(turns) : renderTurns(context, turns), signal);
+  await print(stdout, options.json ? renderJson(turns) : renderTurns(context, task, turns), signal);
 }
 
-function renderTurns(context: CliContext, turns: readonly AdminTurn[]): string {
+function renderTurns(context: CliContext, task: AdminTask, turns: readonly AdminTurn[]): string {
   const { stdout } = context;
   const colored = statusStyle(createStyle(wantsColor(stdout, context)));
   const time = (at: string | null | undefined) => (at ? printableLine(formatLocalTime(at, { seconds: true })) : '');
@@ -33,7 +34,7 @@ function renderTurns(context: CliContext, turns: readonly AdminTurn[]): string {
       { title: 'TURN', cell: ({ TurnIndex }) => String(TurnIndex) },
       {
         title: 'STATUS',
-        cell: ({ Status, EndedBy }) => printableLine(statusWord(Status, EndedBy)),
+        cell: (turn) => printableLine(turnWord(turn, task)),
         style: colored,
         flexible: true,
       },

@@ -1,5 +1,6 @@
 import { printableLine } from '../../../lib/printable.ts';
 import type { AdminTask, AdminWorkstream } from '../../../plan42/admin-objects.ts';
+import { taskWord } from '../../../plan42/turn-status.ts';
 import type { CliContext } from '../../context.ts';
 import { print, renderJson, terminalWidth } from '../../output.ts';
 import { shortIds } from '../../short-ids.ts';
@@ -53,7 +54,7 @@ function tableOf(
       { title: 'TASK', cell: ({ TaskId }) => printableLine(idOf(TaskId)) },
       { title: 'TITLE', cell: ({ Title }) => printableLine(Title), flexible: true },
       { title: 'FOR', cell: ({ AssignedToAI }) => (AssignedToAI ? 'agent' : 'people') },
-      { title: 'STATE', cell: ({ State }) => printableLine(State ?? '') },
+      { title: 'STATE', cell: (task) => printableLine(taskWord(task)) },
     ],
     width,
   );

@@ -42,6 +42,8 @@ describe('plan42 server workstream', () => {
     );
     assert.equal(listed.Paused, true);
     assert.match((await test.plan42(['workstream', 'list'], plain)).stdout, /New shop +SHOP +paused +20/);
+    assert.equal((await test.plan42(['task', 'cancel', second.Task.TaskId])).exitCode, 0);
+    assert.match((await test.plan42(['workstream', 'show', id], plain)).stdout, /^SHOP-2 .* Cancelled$/m);
     assert.equal((await test.plan42(['workstream', 'delete', id])).stderr, 'Workstream New shop deleted.\n');
     assert.match((await test.plan42(['workstream', 'show', id])).stderr, /^ERROR: workstream \S+ not found\. To list/);
   });
