@@ -1,0 +1,184 @@
+/** The records that a replica owns: each is a Lease in the cluster, which has the session of its owner as holder. */
+import { NotOwner, RecordExists } from '../../replicas.ts';
+import { objectName } from '../manifest/names.ts';
+import type { ReplicaContext } from './context.ts';
+import { type Lease, type LeaseChange, LeaseConflict, LeaseMissing } from './lease-store.ts';
+import type { Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
+
+interface Claim {
+  lease: Lease;
+  lost: AbortController;
+  /** The newest change of the Lease: there is one at a time. */
+  last: Promise<unknown>;
+}
+
+const maxCreateAttempts = 3;
+
+export class Claims {
+  readonly #context: ReplicaContext;
+  readonly #sessions: Sessions;
+  readonly #claims = new Map<string, Claim>();
+  /** Jobs whose Leases are being created. */
+  readonly #creating = new Set<string>();
+
+  constructor(context: ReplicaContext, sessions: Sessions) {
+    this.#context = context;
+    this.#sessions = sessions;
+  }
+
+  owns(jobId: string): boolean {
+    return this.#claims.has(jobId);
+  }
+
+  isCreating(jobId: string): boolean {
+    return this.#creating.has(jobId);
+  }
+
+  /** @throws RecordExists, or if that is not possible now */
+  async create(jobId: string, content: string): Promise<void> {
+    const { id: holder } = this.#sessions.requireProven();
+    this.#creating.add(jobId);
+    try {
+      this.hold(jobId, await this.#create(jobId, { holder, content }));
+    } finally {
+      this.#creating.delete(jobId);
+    }
+  }
+
+  async #create(jobId: string, record: { holder: string; content: string }): Promise<Lease> {
+    const { store, timing, instanceId, clock, limits } = this.#context;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await store.createJob(jobId, record, limits);
+      } catch (error) {
+        this.#context.stop.throwIfAborted();
+        if (error instanceof LeaseConflict) {
+          const found = await store.get(objectName(instanceId, jobId), limits);
+          // The response to an earlier attempt was lost.
+          if (found?.content === record.content) return found;
+          throw new RecordExists(jobId, { cause: error });
+        }
+        if (attempt === maxCreateAttempts) throw error;
+        await clock.sleep(timing.retryMs, this.#context.stop);
+      }
+    }
+  }
+
+  /** Owns a record whose Lease names a session of this process. */
+  hold(jobId: string, lease: Lease): void {
+    this.#claims.set(jobId, { lease, lost: new AbortController(), last: Promise.resolve() });
+    const session = this.#sessions.current;
+    // The session ended while the request was under way.
+    if (session && lease.holder !== session.id)
+      void this.#reclaim(jobId, session, AbortSignal.any([this.#context.stop, session.ended])).catch(() => {});
+    this.#context.changes.notify();
+  }
+
+  /** Brings the records of earlier sessions into this one, unless another replica has taken them. */
+  async reclaimAll(session: Session, signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.#claims.keys()].map((jobId) => this.#reclaim(jobId, session, signal)));
+  }
+
+  async #reclaim(jobId: string, { id }: Session, signal: AbortSignal): Promise<void> {
+    const swap = () =>
+      this.#inOrder(jobId, async (claim) => {
+        if (claim.lease.holder !== id) await this.#change(jobId, claim, { holder: id }, signal);
+      });
+    await this.#context.insist(swap, signal).catch((error: unknown) => {
+      if (!(error instanceof NotOwner)) throw error;
+    });
+  }
+
+  /** See `Replicas`, as the next three. */
+  lost(jobId: string): AbortSignal {
+    return this.#claims.get(jobId)?.lost.signal ?? AbortSignal.abort(new NotOwner(jobId));
+  }
+
+  async prove(jobId: string, signal: AbortSignal): Promise<AbortSignal> {
+    for (;;) {
+      signal.throwIfAborted();
+      const claim = this.#require(jobId);
+      const session = this.#sessions.current;
+      if (session !== undefined && claim.lease.holder === session.id && session.isProven()) return session.ended;
+      await this.#context.changes.next(signal);
+    }
+  }
+
+  async update(jobId: string, content: string, signal: AbortSignal): Promise<void> {
+    await this.#context.insist(async () => {
+      await this.prove(jobId, signal);
+      await this.#inOrder(jobId, (claim) => this.#change(jobId, claim, { content }, signal));
+    }, signal);
+  }
+
+  async remove(jobId: string, signal: AbortSignal): Promise<void> {
+    await this.#context.insist(async () => {
+      await this.prove(jobId, signal);
+      await this.#inOrder(jobId, (claim) => this.#remove(jobId, claim, signal));
+    }, signal);
+  }
+
+  #require(jobId: string): Claim {
+    const claim = this.#claims.get(jobId);
+    if (claim === undefined) throw new NotOwner(jobId);
+    return claim;
+  }
+
+  #inOrder(jobId: string, work: (claim: Claim) => Promise<void>): Promise<void> {
+    const claim = this.#require(jobId);
+    const next = claim.last.then(() => {
+      if (this.#claims.get(jobId) !== claim) throw new NotOwner(jobId);
+      return work(claim);
+    });
+    claim.last = next.catch(() => {});
+    return next;
+  }
+
+  /** @throws NotOwner; other errors if the API server does not respond */
+  async #change(jobId: string, claim: Claim, change: LeaseChange, signal: AbortSignal): Promise<void> {
+    const { store, timing, changes } = this.#context;
+    try {
+      claim.lease = await store.change(claim.lease, change, { signal, timeoutMs: timing.requestMs });
+      changes.notify();
+    } catch (error) {
+      await this.#afterConflict(jobId, claim, error, signal);
+    }
+  }
+
+  async #remove(jobId: string, claim: Claim, signal: AbortSignal): Promise<void> {
+    const { store, timing } = this.#context;
+    try {
+      await store.remove(claim.lease, { signal, timeoutMs: timing.requestMs });
+      this.#claims.delete(jobId);
+    } catch (error) {
+      // Removed by an attempt whose response was lost, or by a person. Another replica removes no record of ours.
+      if (error instanceof LeaseMissing) this.#claims.delete(jobId);
+      else await this.#afterConflict(jobId, claim, error, signal);
+    }
+  }
+
+  /** Throws NotOwner if another replica holds the Lease, else the error, with the newest Lease in the claim. */
+  async #afterConflict(jobId: string, claim: Claim, error: unknown, signal: AbortSignal): Promise<never> {
+    const { store, timing, changes } = this.#context;
+    if (!(error instanceof LeaseConflict || error instanceof LeaseMissing)) throw error;
+    const session = this.#sessions.current;
+    const limits = { signal, timeoutMs: timing.requestMs };
+    const found = await store.get(claim.lease.name, limits);
+    // A person has removed it: no replica can have taken it.
+    if (found === undefined && claim.lease.holder === session?.id && session.isProven()) {
+      claim.lease = await store.createJob(jobId, { holder: session.id, content: claim.lease.content }, limits);
+      throw error;
+    }
+    if (found?.uid !== claim.lease.uid || !this.#sessions.has(found.holder)) {
+      this.#claims.delete(jobId);
+      const reason = new NotOwner(jobId);
+      claim.lost.abort(reason);
+      changes.notify();
+      throw reason;
+    }
+    claim.lease = found;
+    changes.notify();
+    throw error;
+  }
+}
