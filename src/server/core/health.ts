@@ -4,6 +4,7 @@ import { sleep } from '../../lib/sleep.ts';
 import { PingResponse } from '../../plan42/messages.ts';
 import type { RunnerQueue } from '../../plan42/objects.ts';
 import type { QueueKey } from '../store/runner-queues.ts';
+import type { Store } from '../store/store.ts';
 import type { Broker } from './queues/broker.ts';
 import { changeQueue, type QueueDeps, removeQueue } from './queues/queue-changes.ts';
 import { skipIfStorageFails } from './storage.ts';
@@ -11,6 +12,7 @@ import { isoTime } from './time.ts';
 import type { Timing } from './timing.ts';
 
 interface HealthDeps extends QueueDeps {
+  store: QueueDeps['store'] & Pick<Store, 'transactionWithoutSync'>;
   broker: Broker;
   timing: Timing;
   logger: Logger;
@@ -53,8 +55,11 @@ async function checkQueue(deps: HealthDeps, key: QueueKey): Promise<void> {
   const responded = isDraining ? deps.broker.wasPolled(key) : await ping(deps, key);
   signal.throwIfAborted();
   skipIfStorageFails(() => {
-    const queue = store.runnerQueues.find(key);
-    if (queue) recordCheck(deps, queue, responded);
+    // With hundreds of queues, the server would often wait for the disk. A check that is lost is made again.
+    store.transactionWithoutSync(() => {
+      const queue = store.runnerQueues.find(key);
+      if (queue) recordCheck(deps, queue, responded);
+    });
   });
 }
 

@@ -10,6 +10,7 @@ import { read, requireVersion } from '../core/versioned.ts';
 import { parseBody } from '../http/body.ts';
 import { requiredIfMatch } from '../http/query.ts';
 import { ok, type Route, route, tenantAndAgent } from '../http/route.ts';
+import type { Store } from '../store/store.ts';
 import type { TurnLog } from '../store/turn-logs.ts';
 import { streamTurn } from './turn-streams.ts';
 import { readTurn, requireActive, turnKey, turnPath } from './turns.ts';
@@ -29,7 +30,7 @@ const UploadBody = knownFields({
 const path = `${turnPath}/logs` as const;
 const streamBatch = 500;
 
-export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
+export function turnLogRoutes(deps: TurnDeps & { store: Pick<Store, 'groupedWrite'>; timing: Timing }): Route[] {
   const { store } = deps;
   return [
     route('POST', path, { access: tenantAndAgent, afterTurn: true }, (request) => {
@@ -37,14 +38,15 @@ export function turnLogRoutes(deps: TurnDeps & { timing: Timing }): Route[] {
       const { Index, Logs } = parseBody(request, UploadBody);
       const logs = Logs ?? [];
       requireUploadFit(logs);
-      const turn = read(store.turns, turnKey(request.params));
-      requireActive(turn);
-      requireVersion(store.turns, turn, version);
+      const key = turnKey(request.params);
       const isAgent = request.principal.kind === 'agent';
-      const uncounted = uncountedLogs(deps, turn, isAgent);
-      if (!isNextIndex(deps, turn, Index, uncounted))
-        throw conflict('Index is not that of the next entry', store.turns.type, turn);
-      return store.transaction(() => {
+      return store.groupedWrite(() => {
+        const turn = read(store.turns, key);
+        requireActive(turn);
+        requireVersion(store.turns, turn, version);
+        const uncounted = uncountedLogs(deps, turn, isAgent);
+        if (!isNextIndex(deps, turn, Index, uncounted))
+          throw conflict('Index is not that of the next entry', store.turns.type, turn);
         appendTurnLogs(deps, turn, Index + uncounted, logs);
         if (isAgent) acceptTurn(deps, turn);
         return ok({ Version: changeTurn(deps, turn, {}).Version });

@@ -67,7 +67,7 @@ const taskPath = `${tenantPath}/tasks/:taskId` as const;
 export const turnPath = `${taskPath}/turns/:turnIndex` as const;
 
 type TurnRouteDeps = TurnDeps &
-  Parameters<typeof requireUseOfTask>[0] & { store: Pick<Store, 'files' | 'workstreams'> };
+  Parameters<typeof requireUseOfTask>[0] & { store: Pick<Store, 'files' | 'workstreams' | 'groupedWrite'> };
 
 export function turnRoutes(deps: TurnRouteDeps): Route[] {
   const { store, clock } = deps;
@@ -113,18 +113,18 @@ export function turnRoutes(deps: TurnRouteDeps): Route[] {
     route('PATCH', turnPath, { access: tenantAndAgent, afterTurn: true }, (request) => {
       const version = requiredIfMatch(request);
       const { TaskNewFileIDs, ...changes } = parseBody(request, UpdateBody);
-      // Deleted tasks are included, because their agents may still be running and must be able to report the end.
-      const turn = read(turns, turnKey(request.params));
-      requireOwnFiles(store, request.principal, TaskNewFileIDs ?? []);
-      requireActive(turn);
-      requireOwnTurn(turn, parseInstanceId(request.headers));
-      requireVersion(turns, turn, version);
-      // An agent must be able to report its end, even if a file that it created was deleted.
-      if (request.principal.kind !== 'agent')
-        requireAddedFiles(store, read(store.tasks, turn), TaskNewFileIDs, 'TaskNewFileIDs');
-      return store.transaction(() => {
-        // An agent token proves that a runner has the turn, even if the runner's response was lost.
-        const isAgent = request.principal.kind === 'agent';
+      const key = turnKey(request.params);
+      // An agent token proves that a runner has the turn, even if the runner's response was lost.
+      const isAgent = request.principal.kind === 'agent';
+      return store.groupedWrite(() => {
+        // Deleted tasks are included, because their agents may still be running and must be able to report the end.
+        const turn = read(turns, key);
+        requireOwnFiles(store, request.principal, TaskNewFileIDs ?? []);
+        requireActive(turn);
+        requireOwnTurn(turn, parseInstanceId(request.headers));
+        requireVersion(turns, turn, version);
+        // An agent must be able to report its end, even if a file that it created was deleted.
+        if (!isAgent) requireAddedFiles(store, read(store.tasks, turn), TaskNewFileIDs, 'TaskNewFileIDs');
         if (isAgent) acceptTurn(deps, turn);
         const endedBy: TurnEnder = isAgent ? 'Agent' : 'User';
         if (TaskNewFileIDs) change(store.tasks, read(store.tasks, turn), { NewFileIDs: TaskNewFileIDs }, clock);

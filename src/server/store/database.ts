@@ -1,6 +1,7 @@
-import { closeSync, openSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { closeSync, fdatasync, openSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import { environmentFailure, failureRemedy } from '../../lib/environment-failure.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -8,6 +9,8 @@ import { applicationId, databaseName, kindOfFile, requireOwnFile, waysOut } from
 import { markRun, requireOwnLog } from './run-mark.ts';
 import { migrations } from './schema.ts';
 import { StorageHealth } from './storage-health.ts';
+
+const syncFile = promisify(fdatasync);
 
 /** A prepared statement whose failures are reported. */
 export interface Statement {
@@ -42,6 +45,7 @@ export class Database implements Disposable {
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, Statement>();
   #inTransaction = false;
+  #isRelaxed = false;
 
   constructor(connection: DatabaseSync, health: StorageHealth) {
     this.#connection = connection;
@@ -70,14 +74,13 @@ export class Database implements Disposable {
   /** Runs `work` in a transaction, which is durable when this returns. A nested transaction joins the outer one. */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
-    const { health } = this;
     // Only if it could not be undone before. Joined by this one, it would never be committed.
     this.#rollBack();
-    health.guard(() => this.#connection.exec('BEGIN IMMEDIATE'));
+    this.statement('BEGIN IMMEDIATE').run();
     this.#inTransaction = true;
     try {
       const result = work();
-      health.guard(() => this.#connection.exec('COMMIT'));
+      this.statement('COMMIT').run();
       return result;
     } catch (error) {
       try {
@@ -88,6 +91,63 @@ export class Database implements Disposable {
       throw error;
     } finally {
       this.#inTransaction = false;
+    }
+  }
+
+  /**
+   * Runs `work` in a transaction like {@link transaction}, but does not wait for the disk: a crash of the machine may undo it, a
+   * crash of this process does not.
+   */
+  transactionWithoutSync<T>(work: () => T): T {
+    if (this.#inTransaction) return work();
+    this.#rollBack();
+    // A commit then writes to the log (-wal) without fsync. A checkpoint still syncs the log before the database.
+    this.health.guard(() => this.#connection.exec('PRAGMA synchronous = NORMAL'));
+    this.#isRelaxed = true;
+    try {
+      return this.transaction(work);
+    } finally {
+      this.#restoreSync();
+    }
+  }
+
+  /** Runs `work` in a transaction, and waits for the disk in another thread. Other reads see the changes before. */
+  async transactionInBackground<T>(work: () => T): Promise<T> {
+    const result = this.transactionWithoutSync(work);
+    await this.#syncLog();
+    return result;
+  }
+
+  /** SQLite allows this only outside of transactions. */
+  #restoreSync(): void {
+    if (!this.#isRelaxed || this.#connection.isTransaction) return;
+    this.health.guard(() => this.#connection.exec('PRAGMA synchronous = FULL'));
+    this.#isRelaxed = false;
+  }
+
+  async #syncLog(): Promise<void> {
+    const file = this.health.guard(() => openSync(`${this.#connection.location()}-wal`, 'r'));
+    try {
+      await syncFile(file);
+    } catch (error) {
+      this.health.guard(() => {
+        throw error;
+      });
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** Runs `work` as a part of the current transaction. If it throws, only the changes of this part are undone. */
+  savepoint<T>(work: () => T): T {
+    this.statement('SAVEPOINT part').run();
+    try {
+      return work();
+    } catch (error) {
+      if (this.#connection.isTransaction) this.statement('ROLLBACK TO part').run();
+      throw error;
+    } finally {
+      if (this.#connection.isTransaction) this.statement('RELEASE part').run();
     }
   }
 

@@ -32,6 +32,10 @@ const mayScan = /^SCAN (json_each|repo|\(subquery)/;
 const isWholeTenant = /USING (PRIMARY KEY|INDEX sqlite_autoindex_\w+) \(Tenant(Id|ID)=\?\)$/;
 const isSorted = 'USE TEMP B-TREE FOR ORDER BY';
 
+/** Returns the recorded statements on objects of a tenant, which the work in the background does not use. */
+const ofTenant = () =>
+  [...prepared].filter((sql) => /TenantI[dD]\b/.test(sql) && !/WHERE IsOver = 0 AND AcceptedAt/.test(sql));
+
 /** Expects that the statement reads an index in its order, from the first row that it returns. */
 function requireIndexed(sql: string): void {
   using database = new DatabaseSync(join(plane.dataDir, 'plan42.db'), { readOnly: true });
@@ -67,10 +71,22 @@ for (const [name, paths] of Object.entries(lists)) {
       const { status, body } = await plane.call('GET', path);
       assert.equal(status, 200, `${path}: ${body.Message}`);
     }
-    // All lists are of a tenant; the work in the background is not.
-    for (const sql of prepared) if (/TenantI[dD] = \?/.test(sql)) requireIndexed(sql);
+    for (const sql of ofTenant()) requireIndexed(sql);
   });
 }
+
+test('a statement is prepared once', async () => {
+  for (let i = 0; i < 2; i += 1) {
+    prepared.clear();
+    for (const path of Object.values(lists).flatMap((paths) => paths()))
+      assert.equal((await plane.call('GET', path)).status, 200);
+    const { Version } = (await plane.call('GET', `tasks/${taskId}/turns/1`)).body;
+    const upload = { ifMatch: Version, body: { Index: i, Logs: [{ Timestamp: '2025-01-01T00:00:00Z', Message: '' }] } };
+    assert.equal((await plane.call('POST', `tasks/${taskId}/turns/1/logs`, upload)).status, 200);
+  }
+  // The work in the background may prepare its own at any time.
+  assert.deepEqual(ofTenant(), []);
+});
 
 test('an index has the turns that the server looks for again and again', async () => {
   await using dir = await makeTempDir();

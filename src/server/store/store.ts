@@ -20,6 +20,7 @@ import { TurnNetworks } from './turn-networks.ts';
 import { activeTurns, TurnAcceptance } from './turns.ts';
 import { UsedSignatures } from './used-signatures.ts';
 import { WorkstreamTasks } from './workstream-tasks.ts';
+import { WriteGroup } from './write-group.ts';
 
 export type Store = ReturnType<typeof storeOf>;
 
@@ -43,6 +44,7 @@ export async function openStore(dataDir: string, logger: Logger, { discardSecret
 
 function storeOf(database: Database, tables: Tables, key: SecretKey) {
   const settings = new Settings(database, key);
+  const writeGroup = new WriteGroup(database);
   return {
     ...tables,
     settings,
@@ -75,6 +77,9 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
     /** Saves something if that failed before. Returns whether it works again. */
     tryToRecover: () => database.health.tryToRecover(() => settings.set('probe', randomUUID())),
     transaction: <T>(work: () => T): T => database.transaction(work),
+    transactionWithoutSync: <T>(work: () => T): T => database.transactionWithoutSync(work),
+    /** For frequent writes: see {@link WriteGroup.write}. */
+    groupedWrite: <T>(work: () => T): Promise<T> => writeGroup.write(work),
     [Symbol.dispose]: () => database[Symbol.dispose](),
   };
 }
