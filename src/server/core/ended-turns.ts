@@ -2,7 +2,7 @@
 import type { EndedTurn } from '../../plan42/ended-turns.ts';
 import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
-import { type TurnKey, turnName } from '../store/turns.ts';
+import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
 
 interface EndedTurnsDeps {
@@ -23,14 +23,14 @@ export async function endedTurns(
   const find = () => turns.flatMap((turn) => endedTurn(deps.store, turn, instanceId) ?? []);
   const already = find();
   if (already.length > 0 || waitMs === 0) return already;
-  await anyChange(deps.events, new Set(turns.map(turnName)), find, waitMs, signal);
+  await anyChange(deps.events, turns, find, waitMs, signal);
   return find();
 }
 
 /** Resolves when `find` finds something after a change of one of the turns, or after `waitMs`. */
 async function anyChange(
   events: Events,
-  names: ReadonlySet<string>,
+  turns: readonly TurnKey[],
   find: () => readonly unknown[],
   waitMs: number,
   signal: AbortSignal,
@@ -38,17 +38,17 @@ async function anyChange(
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const abort = () => reject(signal.reason as Error);
-  const listener = (turn: TurnKey) => {
-    if (names.has(turnName(turn)) && find().length > 0) resolve();
+  const listener = () => {
+    if (find().length > 0) resolve();
   };
   const timer = setTimeout(resolve, waitMs);
-  events.on('turnChanged', listener);
+  using listeners = new DisposableStack();
+  for (const turn of turns) listeners.use(events.onTurn('turnChanged', turn, listener));
   signal.addEventListener('abort', abort, { once: true });
   try {
     await promise;
   } finally {
     clearTimeout(timer);
-    events.off('turnChanged', listener);
     signal.removeEventListener('abort', abort);
   }
 }

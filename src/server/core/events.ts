@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { RunnerQueue } from '../../plan42/objects.ts';
-import type { TurnKey } from '../store/turns.ts';
+import { type TurnKey, turnName } from '../store/turns.ts';
 
 /** The events between the parts of the server. Listeners run before `emit` returns. */
 export interface ServerEvents {
@@ -24,9 +24,41 @@ export interface ServerEvents {
   turnEventAdded: [turn: TurnKey];
 }
 
-export type Events = EventEmitter<ServerEvents>;
+const turnEvents = ['turnChanged', 'turnEventAdded'] as const;
+type TurnEventName = (typeof turnEvents)[number];
+
+/** The emitter of the events, with listeners to single turns: with thousands of streams, a change calls those of its turn only. */
+export class Events extends EventEmitter<ServerEvents> {
+  readonly #ofTurns = new Map<string, Set<() => void>>();
+
+  constructor() {
+    super();
+    for (const event of turnEvents) this.on(event, (turn) => this.#notify(event, turn));
+  }
+
+  /** Calls `listener` at an event of the turn, until the result is disposed. */
+  onTurn(event: TurnEventName, turn: TurnKey, listener: () => void): Disposable {
+    const name = listName(event, turn);
+    const listeners = this.#ofTurns.get(name) ?? new Set();
+    this.#ofTurns.set(name, listeners.add(listener));
+    return {
+      [Symbol.dispose]: () => {
+        listeners.delete(listener);
+        if (listeners.size === 0 && this.#ofTurns.get(name) === listeners) this.#ofTurns.delete(name);
+      },
+    };
+  }
+
+  #notify(event: TurnEventName, turn: TurnKey): void {
+    // A listener may remove itself.
+    for (const listener of [...(this.#ofTurns.get(listName(event, turn)) ?? [])]) listener();
+  }
+}
+
+function listName(event: TurnEventName, turn: TurnKey): string {
+  return `${event} ${turnName(turn)}`;
+}
 
 export function createEvents(): Events {
-  // Every stream adds a listener.
-  return new EventEmitter<ServerEvents>().setMaxListeners(0);
+  return new Events();
 }

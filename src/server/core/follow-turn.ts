@@ -1,10 +1,9 @@
-import { isTerminalStatus } from '../../plan42/turn-status.ts';
 import type { Store } from '../store/store.ts';
 import type { TurnKey } from '../store/turns.ts';
 import type { Events } from './events.ts';
 
 interface FollowDeps {
-  store: Pick<Store, 'turns'>;
+  store: Pick<Store, 'isTurnFinished'>;
   events: Events;
 }
 
@@ -20,11 +19,11 @@ export interface Growing<Entry> {
 
 /** Returns whether the turn is finished and has no entries after `after`. */
 export function isExhausted<Entry>(
-  store: Pick<Store, 'turns'>,
+  store: Pick<Store, 'isTurnFinished'>,
   { turn, read }: Growing<Entry>,
   after: number,
 ): boolean {
-  return isFinished(store, turn) && read(after).length === 0;
+  return store.isTurnFinished(turn) && read(after).length === 0;
 }
 
 /**
@@ -39,7 +38,7 @@ export async function* followTurn<Entry>(
   const changes = watchTurn(events, new Set(['turnChanged', event] as const), turn, signal);
   try {
     for (let sent = after; ; ) {
-      const wasFinished = isFinished(store, turn);
+      const wasFinished = store.isTurnFinished(turn);
       const changed = changes.next();
       for (;;) {
         signal.throwIfAborted();
@@ -60,11 +59,9 @@ export async function* followTurn<Entry>(
 /** Watches one turn: the promise of `next` resolves on the first change after the call, or rejects on abort. */
 function watchTurn(events: Events, names: ReadonlySet<Growing<unknown>['event']>, turn: TurnKey, signal: AbortSignal) {
   let current = Promise.withResolvers<void>();
-  const listener = ({ TenantId, TaskId, TurnIndex }: TurnKey) => {
-    if (TaskId === turn.TaskId && TurnIndex === turn.TurnIndex && TenantId === turn.TenantId) current.resolve();
-  };
   const abort = () => current.reject(signal.reason);
-  for (const name of names) events.on(name, listener);
+  const listeners = new DisposableStack();
+  for (const name of names) listeners.use(events.onTurn(name, turn, () => current.resolve()));
   signal.addEventListener('abort', abort, { once: true });
   return {
     next: () => {
@@ -74,12 +71,8 @@ function watchTurn(events: Events, names: ReadonlySet<Growing<unknown>['event']>
       return current.promise;
     },
     stop: () => {
-      for (const name of names) events.off(name, listener);
+      listeners.dispose();
       signal.removeEventListener('abort', abort);
     },
   };
-}
-
-function isFinished({ turns }: Pick<Store, 'turns'>, turn: TurnKey): boolean {
-  return isTerminalStatus(turns.find(turn)?.Status);
 }

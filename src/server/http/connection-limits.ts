@@ -17,6 +17,7 @@ const reservedFiles = 64;
 const maxConnections = 10_000;
 const fewFiles = 1024;
 const logIntervalMs = 60_000;
+const filesRemedy = 'raise ulimit -n, or LimitNOFILE of the service';
 
 /**
  * Limits connections, so that clients that open many or never finish a request leave room for others. At a limit, a
@@ -50,7 +51,7 @@ export class ConnectionLimits {
     this.#logger = logger;
     this.#clock = clock;
     if (openFiles !== undefined && openFiles < fewFiles) {
-      logger.warn('few open files allowed', { limit: openFiles, connections: this.total, remedy: 'raise ulimit -n' });
+      logger.warn('few open files allowed', { limit: openFiles, connections: this.total, remedy: filesRemedy });
     }
   }
 
@@ -123,7 +124,8 @@ export class ConnectionLimits {
     if (now - this.#loggedAt < logIntervalMs) return;
     this.#loggedAt = now;
     const fields = { address, connections: this.#connections.size, limit: this.total, closed: this.#closed };
-    this.#logger.warn('too many connections, closing idle ones', fields);
+    const remedy = this.total < maxConnections ? { remedy: filesRemedy } : {};
+    this.#logger.warn('too many connections, closing idle ones', { ...fields, ...remedy });
     this.#closed = 0;
   }
 

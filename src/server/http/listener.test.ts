@@ -72,6 +72,7 @@ test('connections that wait for their client make room for others', async () => 
   assert.match(String(answer), /fine/);
   assert.equal(lines.filter((line) => line.includes('too many connections')).length, 1);
   assert.match(lines[0] ?? '', /few open files allowed limit=84 connections=20/);
+  for (const line of lines) assert.match(line, /remedy="raise ulimit -n, or LimitNOFILE of the service"/);
   for (const socket of opened) socket.destroy();
 });
 

@@ -37,12 +37,14 @@ export async function sendEventStream<Entry>(
   response.writeHead(200, eventStreamHeaders);
   // Sent before the first event, so that the client knows that it is connected.
   response.flushHeaders();
-  const keepAlive = setInterval(() => response.write(': keep-alive\n\n'), keepAliveMs);
+  const keepAlive = setInterval(() => {
+    // For a client that does not read, they would collect in memory.
+    if (!response.writableNeedDrain) response.write(': keep-alive\n\n');
+  }, keepAliveMs);
   try {
     for await (const batch of batches) {
       // A client that does not read must not make the server buffer the whole log.
-      if (!response.write(batch.map((entry) => formatEvent(eventOf(entry))).join('')))
-        await once(response, 'drain', { signal });
+      if (!response.write(formatBatch(batch, eventOf))) await once(response, 'drain', { signal });
     }
     response.end();
   } catch (error) {
@@ -51,6 +53,17 @@ export async function sendEventStream<Entry>(
   } finally {
     clearInterval(keepAlive);
   }
+}
+
+// Clients that follow the same log get the same arrays.
+const formatted = new WeakMap<readonly unknown[], Buffer>();
+
+function formatBatch<Entry>(batch: readonly Entry[], eventOf: (entry: Entry) => StreamedEvent): Buffer {
+  const known = formatted.get(batch);
+  if (known !== undefined) return known;
+  const bytes = Buffer.from(batch.map((entry) => formatEvent(eventOf(entry))).join(''));
+  formatted.set(batch, bytes);
+  return bytes;
 }
 
 function formatEvent({ event, data, id }: StreamedEvent): string {

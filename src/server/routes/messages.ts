@@ -8,7 +8,6 @@ import { DomainError } from '../core/errors.ts';
 import { formatLimit, limits } from '../core/limits.ts';
 import { requireFit } from '../core/quotas.ts';
 import { isoTime } from '../core/time.ts';
-import type { Timing } from '../core/timing.ts';
 import { addTurnEvent, findSent, isAgentOf, requireLiveAgents } from '../core/turn-messages.ts';
 import type { TurnDeps } from '../core/turns.ts';
 import { otherFields, parseBody, shortText } from '../http/body.ts';
@@ -16,7 +15,7 @@ import { badRequest, forbidden } from '../http/errors.ts';
 import { pageBody, pageRequest, queryFlag, requireUuid } from '../http/query.ts';
 import { type ApiRequest, ok, type Principal, type Route, route, tenantAndAgent } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
-import { streamTurn } from './turn-streams.ts';
+import { type StreamDeps, streamBatch, streamTurn } from './turn-streams.ts';
 import { readTurn, turnPath } from './turns.ts';
 
 const maxRecipients = 100;
@@ -36,9 +35,9 @@ const messageTable = { type: 'Message', fields: Object.keys(turnMessageFields) }
 
 const path = `${turnPath}/messages` as const;
 // A message is at most 64 KiB.
-const streamBatch = 50;
+const eventBatch = 50;
 
-type MessageDeps = TurnDeps & { timing: Timing; store: Pick<Store, 'turnEvents' | 'subAgents'> };
+type MessageDeps = TurnDeps & StreamDeps & { store: Pick<Store, 'turnEvents' | 'subAgents'> };
 
 /** The calls by which people and the agents of a turn write to each other. */
 export function messageRoutes(deps: MessageDeps): Route[] {
@@ -80,7 +79,7 @@ export function messageRoutes(deps: MessageDeps): Route[] {
         beforeFirst: 0,
         turn,
         event: 'turnEventAdded',
-        read: (after) => store.turnEvents.after(turn, after, streamBatch),
+        read: (after) => store.turnEvents.after(turn, after, eventBatch, streamBatch.chars),
         positionOf: ({ Position }) => Position,
         eventOf: ({ Position, event, data }) => ({ event, data, id: Position }),
       });
@@ -96,7 +95,7 @@ function eventListRoute(deps: MessageDeps): Route {
     const turn = readTurn(deps, request.params, withDeleted(request));
     const { maxResults, after } = pageRequest(request.query, { Position: 'number' });
     // One more, to know whether there is another page.
-    const limit = Math.min(maxResults, streamBatch);
+    const limit = Math.min(maxResults, eventBatch);
     const { turnEvents } = deps.store;
     const found = queryFlag(request.query, 'newestFirst')
       ? turnEvents.before(turn, Number(after?.[0] ?? Number.MAX_SAFE_INTEGER), limit + 1)

@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { knownFields } from '../../plan42/fields.ts';
 import { conflict, notFound, tooLarge } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { SharedReads } from '../core/shared-reads.ts';
 import { Time } from '../core/time.ts';
-import type { Timing } from '../core/timing.ts';
 import { appendTurnLogs, isNextIndex, uncountedLogs } from '../core/turn-logs.ts';
 import { acceptTurn, changeTurn, type TurnDeps } from '../core/turns.ts';
 import { read, requireVersion } from '../core/versioned.ts';
@@ -11,8 +11,8 @@ import { parseBody } from '../http/body.ts';
 import { requiredIfMatch } from '../http/query.ts';
 import { ok, type Route, route, tenantAndAgent } from '../http/route.ts';
 import type { Store } from '../store/store.ts';
-import type { TurnLog } from '../store/turn-logs.ts';
-import { streamTurn } from './turn-streams.ts';
+import type { IndexedTurnLog, TurnLog } from '../store/turn-logs.ts';
+import { type StreamDeps, streamBatch, streamTurn } from './turn-streams.ts';
 import { readTurn, requireActive, turnKey, turnPath } from './turns.ts';
 
 const UploadBody = knownFields({
@@ -28,10 +28,10 @@ const UploadBody = knownFields({
 });
 
 const path = `${turnPath}/logs` as const;
-const streamBatch = 500;
 
-export function turnLogRoutes(deps: TurnDeps & { store: Pick<Store, 'groupedWrite'>; timing: Timing }): Route[] {
+export function turnLogRoutes(deps: TurnDeps & StreamDeps & { store: Pick<Store, 'groupedWrite'> }): Route[] {
   const { store } = deps;
+  const shared = new SharedReads<IndexedTurnLog>();
   return [
     route('POST', path, { access: tenantAndAgent, afterTurn: true }, (request) => {
       const version = requiredIfMatch(request);
@@ -60,7 +60,8 @@ export function turnLogRoutes(deps: TurnDeps & { store: Pick<Store, 'groupedWrit
         beforeFirst: -1,
         turn,
         event: 'turnChanged',
-        read: (after) => store.turnLogs.after(turn, after, streamBatch),
+        read: (after) =>
+          shared.read(turn, after, () => store.turnLogs.after(turn, after, streamBatch.entries, streamBatch.chars)),
         positionOf: ({ Index }) => Index,
         eventOf: ({ Index, ...entry }) => ({ event: 'log', data: entry, id: Index }),
       });

@@ -1,9 +1,16 @@
+import type { Events } from '../core/events.ts';
 import { followTurn, type Growing, isExhausted } from '../core/follow-turn.ts';
 import type { Timing } from '../core/timing.ts';
-import type { TurnDeps } from '../core/turns.ts';
 import { badRequest } from '../http/errors.ts';
 import { type ApiRequest, noContent, type Reply } from '../http/route.ts';
 import { eventStreamHeaders, type StreamedEvent, sendEventStream } from '../http/send-event-stream.ts';
+import type { Store } from '../store/store.ts';
+
+export interface StreamDeps {
+  store: Pick<Store, 'isTurnFinished'>;
+  events: Events;
+  timing: Timing;
+}
 
 interface TurnStream<Entry> extends Growing<Entry> {
   /** The meaning of `Last-Event-ID`, for its error. */
@@ -13,9 +20,12 @@ interface TurnStream<Entry> extends Growing<Entry> {
   eventOf: (entry: Entry) => StreamedEvent;
 }
 
+/** The limits of one read of a stream, which stays in memory while its client reads slowly. */
+export const streamBatch = { entries: 500, chars: 128 * 1024 };
+
 /** Responds with an event stream that ends with the turn, or with 204 if nothing is left of it. @throws HttpError 400 */
 export function streamTurn<Entry>(
-  deps: TurnDeps & { timing: Timing },
+  deps: StreamDeps,
   { headers, signal }: Pick<ApiRequest, 'headers' | 'signal'>,
   { what, beforeFirst, eventOf, ...growing }: TurnStream<Entry>,
 ): Reply {

@@ -172,7 +172,7 @@ export class Table<Row extends object, Key extends keyof Row & string> {
 type SqlRow = Record<string, SQLOutputValue>;
 
 /** Takes up to `max` rows, or fewer that together are large, but at least one. */
-function takeRows(rows: Iterable<SqlRow>, max: number, maxChars: number): { items: SqlRow[]; hasMore: boolean } {
+export function takeRows(rows: Iterable<SqlRow>, max: number, maxChars: number): { items: SqlRow[]; hasMore: boolean } {
   const items: SqlRow[] = [];
   let size = 0;
   for (const row of rows) {

@@ -1,5 +1,6 @@
 import type { TurnEvent, TurnMessage } from '../../plan42/turn-messages.ts';
 import type { Database } from './database.ts';
+import { takeRows } from './table.ts';
 import type { TurnKey } from './turns.ts';
 
 /** `Position` counts the events of a turn, from 1. */
@@ -47,9 +48,9 @@ export class TurnEvents {
     return row && (JSON.parse(String(row['Data'])) as TurnMessage);
   }
 
-  /** Returns at most `limit` events after a position. */
-  after(turn: TurnKey, position: number, limit: number): StoredTurnEvent[] {
-    return this.#select(turn, 'AND Position > ? ORDER BY Position', position, limit);
+  /** Returns at most `limit` events after a position: fewer if their texts are longer than `maxChars`, but at least one. */
+  after(turn: TurnKey, position: number, limit: number, maxChars?: number): StoredTurnEvent[] {
+    return this.#select(turn, 'AND Position > ? ORDER BY Position', position, limit, maxChars);
   }
 
   /** Returns at most `limit` events before a position, the newest first. */
@@ -57,10 +58,16 @@ export class TurnEvents {
     return this.#select(turn, 'AND Position < ? ORDER BY Position DESC', position, limit);
   }
 
-  #select(turn: TurnKey, which: string, position: number, limit: number): StoredTurnEvent[] {
+  #select(
+    turn: TurnKey,
+    which: string,
+    position: number,
+    limit: number,
+    maxChars = Number.POSITIVE_INFINITY,
+  ): StoredTurnEvent[] {
     const sql = `SELECT Position, Event, Data ${ofTurn} ${which} LIMIT ?`;
-    const rows = this.#database.statement(sql).all(...keyOf(turn), position, limit);
-    return rows.map(
+    const rows = this.#database.statement(sql).iterate(...keyOf(turn), position, limit);
+    return takeRows(rows, limit, maxChars).items.map(
       (row) =>
         ({
           Position: Number(row['Position']),

@@ -1,5 +1,6 @@
 import type { Database } from './database.ts';
 import { patternOf } from './search.ts';
+import { takeRows } from './table.ts';
 import type { TurnKey } from './turns.ts';
 
 export interface TurnLog {
@@ -66,13 +67,11 @@ export class TurnLogs {
     return row && asLog(row);
   }
 
-  /** Returns at most `limit` entries after index `after`. */
-  after(turn: TurnKey, after: number, limit: number): IndexedTurnLog[] {
+  /** Returns at most `limit` entries after index `after`: fewer if their texts are longer than `maxChars`, but at least one. */
+  after(turn: TurnKey, after: number, limit: number, maxChars: number): IndexedTurnLog[] {
     const sql = `SELECT ${columns} ${ofTurn} AND LogIndex > ? ORDER BY LogIndex LIMIT ?`;
-    return this.#database
-      .statement(sql)
-      .all(...keyOf(turn), after, limit)
-      .map(asLog);
+    const rows = this.#database.statement(sql).iterate(...keyOf(turn), after, limit);
+    return takeRows(rows, limit, maxChars).items.map(asLog);
   }
 
   /** Returns the number of entries that contain a text, and the newest ones, each with a part around the match. */

@@ -38,6 +38,12 @@ export function turnName({ TenantId, TaskId, TurnIndex }: TurnKey): string {
   return `${TenantId}/${TaskId}/${TurnIndex}`;
 }
 
+/** Whether the turn has a final status. Without the other columns, which can be large. */
+export function isTurnFinished(database: Database, { TenantId, TaskId, TurnIndex }: TurnKey): boolean {
+  const sql = 'SELECT IsOver FROM turns WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?';
+  return database.statement(sql).get(TenantId, TaskId, TurnIndex)?.['IsOver'] === 1;
+}
+
 /** A turn that no runner has accepted. */
 export interface WaitingTurn extends TurnKey {
   Status: string;
