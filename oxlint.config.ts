@@ -66,11 +66,12 @@ const publicFiles: Record<string, readonly string[]> = {
     'github-guard/rules',
     'credentials',
     'pod/channel',
+    'pod/warden',
     'models/ledger',
     'models/usage',
   ],
   wall: ['wall'],
-  limits: ['limits', 'uses', 'effective', 'files', 'warden', 'warden-process'],
+  limits: ['limits', 'uses', 'effective', 'files', 'warden', 'warden-process', 'pod-warden'],
   runtimes: [
     ...['runtime', 'replicas', 'meter', 'select', 'survey', 'status', 'image-policy'],
     ...['authorities', 'check/run-check', 'check/pod-check', 'check/names'],

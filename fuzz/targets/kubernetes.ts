@@ -1,4 +1,4 @@
-import { parseMessage } from '../../src/gateway/pod/channel.ts';
+import { parseMessage, parseReachedLimit } from '../../src/gateway/pod/channel.ts';
 import { parseReport } from '../../src/runtimes/check/script.ts';
 import { explainPull } from '../../src/runtimes/kubernetes/explain/image-pull.ts';
 import { explainStart } from '../../src/runtimes/kubernetes/explain/start-problem.ts';
@@ -25,8 +25,14 @@ export const targets: readonly Target[] = [
       '{"run":1,"n":1,"content":{"kind":"line","text":"plan42: network: refused a.test:80: no entry allows this host."}}',
       '{"run":1,"n":2,"content":{"kind":"report","report":{"version":1,"mode":"enforce","entries":[],"others":{"allowed":0,"refused":0}}}}',
       '{"run":1,"n":3,"content":{"kind":"call","index":0,"entry":"{}"}}',
+      '{"run":1,"n":4,"content":{"kind":"reached","reached":{"limit":"max_cost","used":2.5,"atMs":1,"wrapUpMs":5}}}',
     ],
     run: (text: string) => parseMessage(text),
+  },
+  {
+    covers: ['gateway/pod/channel.ts#parseReachedLimit'],
+    corpus: ['{"limit":"max_tokens","used":1000,"atMs":1767225600000,"wrapUpMs":30000}'],
+    run: (text: string) => parseReachedLimit(text),
   },
   {
     covers: ['runtimes/check/script.ts#parseReport'],

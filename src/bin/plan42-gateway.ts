@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { startGateway } from '../gateway/gateway.ts';
 import { startPodGateway } from '../gateway/pod/pod-gateway.ts';
 import { ExitCode, formatError } from '../lib/errors.ts';
+import { createPodWarden } from '../limits/pod-warden.ts';
 import * as shim from '../shim/shim.ts';
 import { nameProcess } from './name-process.ts';
 import { stderr, stdout } from './standard-streams.ts';
@@ -39,6 +40,10 @@ async function serve(): Promise<void> {
 
 /** Until the kubelet kills it: the job's pod gets the same signal at the same time, and needs its network to end in order. */
 async function serveInPod(): Promise<void> {
-  const gateway = await startPodGateway({ write: (line) => stdout.write(line), env: process.env });
+  const gateway = await startPodGateway({
+    write: (line) => stdout.write(line),
+    env: process.env,
+    createWarden: createPodWarden,
+  });
   for (const name of signals) process.on(name, () => gateway.noteEnd());
 }

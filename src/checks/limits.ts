@@ -16,14 +16,14 @@ export function checkLimits(context: CheckContext): Promise<readonly Finding[]> 
       const { runtime, pods } = tried;
       const ended =
         pods.limit === undefined ? skipped('limits', 'no pod started') : judgeEnd(pods.limit, runtime, config);
-      return [...uncounted, ...(await findUnmeasured(config, runtime)), ended];
+      return [...uncounted, ...(await findUnheld(config, runtime, uncounted)), ended];
     }
     if (!('result' in tried)) {
       const skip = skipped('limits', 'skipped' in tried ? tried.skipped : 'no container started');
       return uncounted.length > 0 ? uncounted : [skip];
     }
     const { runtime, result } = tried;
-    const impossible = [...uncounted, ...(await findUnmeasured(config, runtime))];
+    const impossible = [...uncounted, ...(await findUnheld(config, runtime, uncounted))];
     if (result.others === undefined) return [...impossible, skipped('limits', 'no container started')];
     return [
       ...impossible,
@@ -84,6 +84,22 @@ function findUncounted({ limits, prices, credentials, egress }: Config): Finding
       }),
     ];
   });
+}
+
+/** Limits that this runtime cannot hold. */
+async function findUnheld(
+  config: Config,
+  runtime: Runtime,
+  uncounted: readonly Finding[],
+): Promise<readonly Finding[]> {
+  const unmeasured = await findUnmeasured(config, runtime);
+  const { maxTokens, maxCost } = config.limits;
+  if ((maxTokens ?? maxCost) === undefined || uncounted.some(({ status }) => status === 'failed')) return unmeasured;
+  const noWall = await runtime.whyNoWall();
+  if (noWall === undefined) return unmeasured;
+  const setting = maxTokens === undefined ? 'limits.max_cost' : 'limits.max_tokens';
+  const text = `${noWall.remedy ?? 'Use another runtime.'} Or remove ${setting}.`;
+  return [...unmeasured, failed(setting, `no job can run: no gateway counts: ${noWall.message}`, { text })];
 }
 
 const isLimited = ({ limits }: Config) =>

@@ -4,12 +4,12 @@ import type { EgressPolicy } from '../gateway/policy.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 import { type EffectiveLimits, effectiveLimits } from '../limits/effective.ts';
-import { agentLimitsFolder, agentPaths, readReached } from '../limits/files.ts';
+import { agentPaths, fileInContainer, readReached } from '../limits/files.ts';
 import { describeUse, hasLimits, type JobLimits } from '../limits/limits.ts';
 import { startWarden, stopWarden } from '../limits/warden-process.ts';
 import type { InvokeAgentRequest } from '../plan42/messages.ts';
 import { isImageAllowed } from '../runtimes/image-policy.ts';
-import type { Runtime, StartOptions } from '../runtimes/runtime.ts';
+import { agentLimitsFolder, type Runtime, type StartOptions } from '../runtimes/runtime.ts';
 import type { JobPaths } from '../shim/shim.ts';
 
 interface LimitDeps {
@@ -37,10 +37,6 @@ export async function limitJob(
   for (const limit of ['max_tokens', 'max_cost'] as const) {
     if (effective.limits[limit] === undefined) continue;
     requireCounted(limit, config, job);
-    if (runtime.holdsLimits)
-      throw new UserError(`cannot hold limits.${limit}: nothing ends a job in a cluster at it`, {
-        remedy: `Remove limits.${limit} from the configuration of the runner and from the environment, or use docker or podman.`,
-      });
   }
   const needed = [
     ['idle_timeout', 'activity'],
@@ -71,7 +67,10 @@ function requireCounted(
   if (egress === undefined) {
     const wall =
       'Set egress.otherwise = "deny", or name the hosts that the job may reach in AllowedHosts of its environment';
-    refuse('the job reaches models without a gateway that counts', `${wall}, with docker or podman. Or ${remove}.`);
+    refuse(
+      'the job reaches models without a gateway that counts',
+      `${wall}, with docker, podman or kubernetes. Or ${remove}.`,
+    );
   }
   if (credentials.broker === 'off')
     refuse('credentials.broker is "off", so that calls of models are not read', `Set it to "auto", or ${remove}.`);
@@ -90,7 +89,10 @@ export async function armWarden(
   if (!hasLimits(limits)) return { mounts: [] };
   if (runtime.holdsLimits) {
     const { max_duration: maxDurationMs, disk_gib: diskBytes } = limits;
-    return { mounts: [], limits: { maxDurationMs, diskBytes, wrapUpMs: config.limits.wrapUpMs } };
+    const held = { maxDurationMs, diskBytes, wrapUpMs: config.limits.wrapUpMs };
+    const isCounted = limits.max_tokens !== undefined || limits.max_cost !== undefined;
+    if (!isCounted) return { mounts: [], limits: held };
+    return { mounts: [], limits: { ...held, counted: limits }, variables: { PLAN42_LIMITS: fileInContainer } };
   }
   const isContainer = runtime.name !== 'host';
   const hasOwnNetwork = !/^(host|container:|ns:)/.test(config.jobs.network ?? '');

@@ -8,6 +8,7 @@ import { errorCode } from '../lib/errors.ts';
 import { createFile, makeFolder, move, syncFolder, writeDurably } from '../lib/files.ts';
 import { parseJson, tryParseJson } from '../lib/json.ts';
 import { readText, readTextIfExists } from '../lib/read-file.ts';
+import { agentLimitsFolder } from '../runtimes/runtime.ts';
 import type { JobPaths } from '../shim/shim.ts';
 import type { Held } from './hold.ts';
 import { describeUse, isLimitName, JobLimits, type LimitUse, limitNames, units } from './limits.ts';
@@ -119,22 +120,21 @@ export function parseReached(text: string): LimitUse | undefined {
   return { limit, used: usedAmount, allowed: allowedAmount };
 }
 
-/** Where the agent of a container finds the folder. */
-export const agentLimitsFolder = '/plan42-limits';
-
 /** The folder on this machine that the agent can read, and the path of the file in the agent's eyes. */
 export function agentPaths(job: Pick<JobPaths, 'folder'>, isContainer: boolean): { source: string; file: string } {
   const source = join(limitsFolder(job), agentFolder);
-  return { source, file: join(isContainer ? agentLimitsFolder : source, agentFile) };
+  return { source, file: isContainer ? fileInContainer : join(source, agentFile) };
 }
 
-/** Replaces the file that the agent can read. As documented in docs/limits.md. */
-export async function writeForAgent(
-  folder: string,
+/** The path of the file in the eyes of an agent in a container. */
+export const fileInContainer = join(agentLimitsFolder, agentFile);
+
+/** The content of the file that the agent can read. As documented in docs/limits.md. */
+export function contentForAgent(
   { limits, wrapUpMs }: Pick<WardenTask, 'limits' | 'wrapUpMs'>,
   uses: readonly LimitUse[],
   reached?: LimitUse,
-): Promise<void> {
+): string {
   const entries = limitNames.flatMap((limit) => {
     const allowed = limits[limit];
     if (allowed === undefined) return [];
@@ -150,8 +150,18 @@ export async function writeForAgent(
     reason,
     wrapUpSeconds: wrapUpMs / 1000,
   };
+  return `${JSON.stringify(content)}\n`;
+}
+
+/** Replaces the file that the agent can read. */
+export async function writeForAgent(
+  folder: string,
+  task: Pick<WardenTask, 'limits' | 'wrapUpMs'>,
+  uses: readonly LimitUse[],
+  reached?: LimitUse,
+): Promise<void> {
   const path = join(folder, agentFolder, agentFile);
-  await writeDurably(path, `${JSON.stringify(content)}\n`, 0o644);
+  await writeDurably(path, contentForAgent(task, uses, reached), 0o644);
   // Whatever the umask is.
   await chmod(path, 0o644);
 }

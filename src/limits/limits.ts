@@ -54,6 +54,16 @@ export function describeUse({ limit, used, allowed }: LimitUse): string {
   return sentences[limit](describeAmount(limit, used), describeAmount(limit, allowed));
 }
 
+/** The line of a job's log about a limit of which most is used. */
+export function noticeLine(use: LimitUse): string {
+  return `plan42: limits: 80 % used: ${describeUse(use)}; the job ends at the limit`;
+}
+
+/** The line of a job's log about a limit that is reached. */
+export function reachedLine(use: LimitUse, wrapUpMs: number): string {
+  return `plan42: limits: limit reached: ${describeUse(use)}; SIGTERM now, SIGKILL in ${wrapUpMs / 1000} s`;
+}
+
 /** How a file for agents counts an amount. */
 export const units: Readonly<Record<LimitName, { unit: string; perUnit: number }>> = {
   max_duration: { unit: 'seconds', perUnit: 1000 },

@@ -25,7 +25,7 @@ import {
 } from './files.ts';
 import { countGatewayBytes } from './gateway-bytes.ts';
 import { type Activity, begin, consider, ignoreOutput, type Look, untilNextLookMs } from './hold.ts';
-import { describeUse, type JobLimits, type LimitUse } from './limits.ts';
+import { type JobLimits, type LimitUse, noticeLine, reachedLine } from './limits.ts';
 
 export interface WardenOptions {
   /** The last argument of the process. */
@@ -80,7 +80,7 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
   }
 
   function announce(text: string): void {
-    const line = `plan42: limits: ${text}\n`;
+    const line = `${text}\n`;
     if (writeToLog(line)) state.held = ignoreOutput(state.held, Buffer.byteLength(line));
     else writeLine(line.trimEnd());
   }
@@ -103,7 +103,7 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
   async function notice(notices: readonly LimitUse[]): Promise<void> {
     uses = [...uses.filter((old) => !notices.some(({ limit }) => limit === old.limit)), ...notices];
     await writeForAgent(folder, task, uses).catch((error: unknown) => report('write the file for the agent', error));
-    for (const use of notices) announce(`80 % used: ${describeUse(use)}; the job ends at the limit`);
+    for (const use of notices) announce(noticeLine(use));
     await meter.notify().catch((error: unknown) => report('send a signal to the agent', error));
   }
 
@@ -156,8 +156,7 @@ export async function runWarden({ folder, env, writeLine, signal }: WardenOption
     if (before === undefined) {
       await retry(() => markReached(folder, use), 'record the limit');
       await writeForAgent(folder, task, [...uses.filter(({ limit }) => limit !== use.limit), use], use).catch(() => {});
-      const wrapUp = `SIGTERM now, SIGKILL in ${task.wrapUpMs / 1000} s`;
-      announce(`limit reached: ${describeUse(use)}; ${wrapUp}`);
+      announce(reachedLine(use, task.wrapUpMs));
     }
     state.endingSinceMs ??= uptimeMs();
     await save();

@@ -38,12 +38,17 @@ export function noWall(runtime: RuntimeName): UserError {
 /** The file in a job's folder with the values of variables, until the agent has them. */
 export const variablesFile = 'variables';
 
+/** Where the agent of a container finds its limits. The program `init` of pods knows it, too. */
+export const agentLimitsFolder = '/plan42-limits';
+
 /** Limits of a job for a runtime that holds them itself. */
 export interface HeldLimits {
   maxDurationMs?: number | undefined;
   diskBytes?: number | undefined;
   /** From SIGTERM to SIGKILL when the job reaches one. */
   wrapUpMs: number;
+  /** All limits of a job of which the gateway holds some, by their names in the configuration. The agent gets to know them. */
+  counted?: Readonly<Record<string, number | undefined>> | undefined;
 }
 
 export interface StartOptions extends JobPaths {
@@ -94,7 +99,7 @@ export interface JobExit {
   /** Why the runtime killed the agent, without a full stop, and how to correct it. By default with the code `stopped`. */
   stopped?: { reason: string; remedy?: string; code?: 'wall-opened' } | undefined;
   /** The limit of `StartOptions.limits` at which the runtime killed the agent, with milliseconds or bytes, if known. */
-  reached?: { limit: 'max_duration' | 'disk_gib'; used?: number | undefined } | undefined;
+  reached?: { limit: 'max_duration' | 'disk_gib' | 'max_tokens' | 'max_cost'; used?: number | undefined } | undefined;
   /** Whether the machine was restarted since the start; undefined if unknown. */
   machineRestarted?: boolean | undefined;
   /** Why the exit was not observed, if known; a sentence without its full stop. */

@@ -23,6 +23,7 @@ const remedies: [beginning: string, remedy: string][] = [
     'the pod reaches ',
     'Use a network of the cluster that enforces NetworkPolicies for pods and nodes, or set egress.mode = "off".',
   ],
+  ['cannot get the limits of the job', 'Set kubernetes.helper_image to the image of this version of the runner.'],
   ['the pod has more than one network', 'Remove the other networks from kubernetes.pod_template.'],
   ['the container has a capability', 'Remove it from jobs.capabilities, and from the configuration of the engine.'],
   ['processes of the container may gain privileges', 'Set jobs.no_new_privileges = true.'],

@@ -141,6 +141,15 @@ suite('doctor', { concurrency: false }, () => {
     assert.equal(bare('container').status, 'failed');
   });
 
+  test('says that no gateway can count tokens without an image for gateways', async (t) => {
+    const config = '[limits]\nmax_tokens = 1000\n[egress]\notherwise = "deny"';
+    await using setting = (await setUp(t, { config })) ?? null;
+    if (!setting) return;
+    const { found, status } = (await setting.run('--image', agentImage))('limits');
+    assert.equal(status, 'failed');
+    assert.match(found[0] ?? '', /no job can run: no gateway counts: .*kubernetes\.helper_image is not set/);
+  });
+
   test('starts nothing with --quick, and nothing without an image', async (t) => {
     await using setting = (await setUp(t)) ?? null;
     if (!setting) return;

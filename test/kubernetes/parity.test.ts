@@ -7,6 +7,7 @@ import { testBoundedLog } from '../support/job-suites/bounded-log.ts';
 import { testKill } from '../support/job-suites/kill.ts';
 import { testLimits } from '../support/job-suites/limits.ts';
 import { testMainPath } from '../support/job-suites/main-path.ts';
+import { testModelLimits } from '../support/job-suites/model-limits.ts';
 import { testMovingTag } from '../support/job-suites/moving-tag.ts';
 import { testOutOfMemory } from '../support/job-suites/out-of-memory.ts';
 
@@ -15,5 +16,6 @@ testOutOfMemory('kubernetes');
 testKill('kubernetes');
 testAdoption('kubernetes');
 testLimits('kubernetes');
+testModelLimits('kubernetes');
 testMovingTag('kubernetes');
 testBoundedLog('kubernetes');

@@ -9,12 +9,44 @@ import { Report } from '../report.ts';
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
+const CountedLimit = v.picklist(['max_tokens', 'max_cost']);
+
+/** At which limit a job ended, and when SIGKILL follows, by the clock of the gateway's node. */
+const ReachedLimit = v.object({
+  limit: CountedLimit,
+  used: v.pipe(v.number(), v.minValue(0)),
+  atMs: count,
+  wrapUpMs: count,
+});
+export type ReachedLimit = v.InferOutput<typeof ReachedLimit>;
+
+/** Undefined if it is not understood. */
+export function parseReachedLimit(text: string): ReachedLimit | undefined {
+  const parsed = v.safeParse(ReachedLimit, tryParseJson(text));
+  return parsed.success ? parsed.output : undefined;
+}
+
+/** Limits that the gateway holds, with all others that the agent gets to know. Absent if it holds none. */
+export const GivenLimits = v.object({
+  version: v.literal(1),
+  /** By their names in the configuration. */
+  limits: v.record(v.string(), v.number()),
+  wrapUpMs: count,
+});
+export type GivenLimits = v.InferOutput<typeof GivenLimits>;
+/** In {@link givenFolder}. */
+export const limitsFile = 'limits.json';
+
 const Content = v.variant('kind', [
   /** A line for the log of the job. */
   v.object({ kind: v.literal('line'), text: v.string() }),
   v.object({ kind: v.literal('report'), report: Report }),
   /** A call of a model: its line in the ledger, and its number from 0 on. */
   v.object({ kind: v.literal('call'), index: count, entry: v.string() }),
+  /** Most of a limit is used, about which the agent has been notified. */
+  v.object({ kind: v.literal('notice'), limit: CountedLimit }),
+  /** The job has used up a limit, and its agent has got SIGTERM. Repeated, because the runner must not miss it. */
+  v.object({ kind: v.literal('reached'), reached: ReachedLimit }),
   /** Nothing has happened. */
   v.object({ kind: v.literal('alive') }),
   /** The pod is about to end: the report before this message was the last one. */

@@ -7,13 +7,14 @@ import { openFront } from './front.ts';
 
 const token = Buffer.alloc(32, 7);
 
-async function start(greetingMs?: number) {
+async function start(greetingMs?: number, acceptLimits?: (socket: Socket) => void) {
   const front = await openFront({
     port: 0,
     token,
     accept: (socket) => socket.on('data', (chunk: Buffer) => socket.end(`got ${chunk}`)),
     findTargets: async () => Buffer.from('targets'),
     ...(greetingMs !== undefined && { greetingMs }),
+    ...(acceptLimits && { acceptLimits }),
   });
   const call = async (...parts: (string | Buffer)[]) => {
     const socket: Socket = connect({ port: front.port, host: '127.0.0.1', noDelay: true });
@@ -38,6 +39,14 @@ test('with the token of the job, a connection is passed on from its first byte a
 test('the job gets the addresses that it must not reach', async () => {
   await using front = await start();
   assert.equal(await front.call('T', token), 'targets');
+});
+
+test('the job gets what its limits require, if the gateway holds some', async () => {
+  await using front = await start(undefined, (socket) => socket.end('limits'));
+  assert.equal(await front.call('L', token), 'limits');
+  assert.ok(['', 'reset'].includes(await front.call('L', Buffer.alloc(32, 8))));
+  await using without = await start();
+  assert.ok(['', 'reset'].includes(await without.call('L', token)));
 });
 
 test('other pods get nothing', async () => {

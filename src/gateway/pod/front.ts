@@ -13,11 +13,13 @@ interface FrontOptions {
   accept: (socket: Socket) => void;
   /** Resolves with addresses that the job's pod must not reach, encoded. */
   findTargets: () => Promise<Uint8Array>;
+  /** Takes the connection on which the job's pod gets what its limits require. Absent if the gateway holds none. */
+  acceptLimits?: (socket: Socket) => void;
   /** For tests. */
   greetingMs?: number;
 }
 
-const [forward, targets] = [0x46, 0x54];
+const [forward, targets, limits] = [0x46, 0x54, 0x4c];
 /** Connections that have not shown the token. */
 const maxStrangers = 500;
 
@@ -27,6 +29,7 @@ export async function openFront({
   token,
   accept,
   findTargets,
+  acceptLimits,
   greetingMs = 10_000,
 }: FrontOptions): Promise<AsyncDisposable & { port: number }> {
   let strangers = 0;
@@ -43,6 +46,9 @@ export async function openFront({
         (bytes) => socket.end(bytes),
         () => socket.destroy(),
       );
+      socket.resume();
+    } else if (kind === limits && acceptLimits !== undefined) {
+      acceptLimits(socket);
       socket.resume();
     } else socket.destroy();
   }

@@ -1,13 +1,15 @@
 /** Writes the messages of a gateway in a pod. */
 import type { LedgerEntry } from '../models/ledger.ts';
 import type { Report } from '../report.ts';
-import { aliveIntervalMs, type Content } from './channel.ts';
+import { aliveIntervalMs, type Content, type ReachedLimit } from './channel.ts';
 
 export interface Output extends Disposable {
   writeLine: (text: string) => void;
   /** The report is written now or soon: a large one costs much of what a node keeps of a log. */
   writeReport: (report: Report) => void;
   writeCall: (entry: LedgerEntry, index: number) => void;
+  writeNotice: (limit: ReachedLimit['limit']) => void;
+  writeReached: (reached: ReachedLimit) => void;
   /** Writes the report as it is, and that the pod is about to end. */
   end: () => void;
 }
@@ -51,6 +53,8 @@ export function createOutput({ run, write }: { run: number; write: (line: string
       if (!isTooEarly) writeLatest();
     },
     writeCall: (entry, index) => send({ kind: 'call', index, entry: JSON.stringify(entry) }),
+    writeNotice: (limit) => send({ kind: 'notice', limit }),
+    writeReached: (reached) => send({ kind: 'reached', reached }),
     end: () => {
       latest = last;
       writeLatest();

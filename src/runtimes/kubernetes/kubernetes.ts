@@ -121,7 +121,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     const { startTimeoutMs } = kubernetes;
     const waiting = (onExit?: () => Promise<void>) =>
       waitForJob(job, marker, { api, view, startTimeoutMs, logger, signal, ...(onExit && { onExit }) });
-    const end = () => kill(job, jobs.stopTimeoutMs);
+    const end = (graceMs = jobs.stopTimeoutMs) => kill(job, graceMs);
     return waitBehindWall(job, marker, waiting, { api, view, instanceId, kill: end, logger, signal });
   }
 

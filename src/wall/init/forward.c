@@ -5,14 +5,9 @@
 #include "gateway.h"
 #include "sockets.h"
 #include "wall.h"
-#include <linux/close_range.h>
 #include <linux/eventpoll.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
-#include <linux/prctl.h>
-#include <linux/resource.h>
-#include <linux/sched.h>
-#include <linux/signal.h>
 #include <linux/tcp.h>
 
 enum { BLOCK = 65536, EVENTS = 256, READS_PER_TURN = 8, ACCEPTS_PER_TURN = 64, MAX_SPARE_BLOCKS = 64 };
@@ -357,45 +352,6 @@ _Noreturn static void forward(void) {
   }
 }
 
-static void close_from(unsigned int first) {
-  if (sys(__NR_close_range, first, ~0u, 0) == 0) return;
-  struct rlimit64 limit = {0};
-  sys(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
-  /* Kernels before 5.9. No engine gives a container more open files than a few. */
-  for (unsigned int fd = first; fd < limit.rlim_cur && fd < 65536; fd += 1) sys(__NR_close, fd);
-}
-
-/* Leaves everything that the agent has, so that it notices nothing of this process: streams, folder, session, signals. */
-static void leave_agent(int argc, char **argv) {
-  uint64_t all = ~(uint64_t)0;
-  sys(__NR_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof all);
-  sys(__NR_chdir, "/");
-  for (int fd = 0; fd < 3; fd += 1) {
-    long null = sys(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
-    if (null < 0) sys(__NR_close, fd);
-    else {
-      sys(__NR_dup3, null, fd, 0);
-      sys(__NR_close, null);
-    }
-  }
-  if (listener != 3) sys(__NR_dup3, listener, 3, O_CLOEXEC);
-  listener = 3;
-  close_from(4);
-  struct rlimit64 limit = {0};
-  sys(__NR_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  sys(__NR_prlimit64, 0, RLIMIT_NOFILE, &limit, NULL);
-  /* Otherwise `pkill -f AGENT` would match this process. */
-  static const char name[] = "plan42-forward";
-  for (int index = 0; index < argc; index += 1) memset(argv[index], 0, length_of(argv[index]));
-  memcpy(argv[0], name, sizeof name);
-  sys(__NR_prctl, PR_SET_NAME, name, 0, 0, 0);
-}
-
-static long fork(void) {
-  return sys(__NR_clone, SIGCHLD, 0, 0, 0, 0);
-}
-
 static void listen_at_proxy_port(void) {
   struct sockaddr_in address = proxy_address();
   int on = 1;
@@ -410,16 +366,6 @@ static void listen_at_proxy_port(void) {
 
 void start_forwarder(int argc, char **argv) {
   listen_at_proxy_port();
-  long child = fork();
-  if (child < 0) refuse("cannot start the forwarder: ", error_text(child), NULL);
-  if (child == 0) {
-    sys(__NR_setsid);
-    /* A child of no living process belongs to the agent, which is process 1. */
-    if (fork() != 0)
-      for (;;) sys(__NR_exit_group, 0);
-    leave_agent(argc, argv);
-    forward();
-  }
-  while (sys(__NR_wait4, child, NULL, 0, NULL) == -EINTR) continue;
-  sys(__NR_close, listener);
+  listener = start_beside(argc, argv, "plan42-forward", listener);
+  if (listener >= 0) forward();
 }

@@ -10,15 +10,15 @@ _Noreturn void leave(int code) {
 }
 
 _Noreturn void refuse(const char *reason, ...) {
-  const char *more[2] = {"", ""};
+  const char *more[3] = {"", "", ""};
   va_list texts;
   va_start(texts, reason);
-  for (size_t i = 0; i < 2; i += 1) {
+  for (size_t i = 0; i < 3; i += 1) {
     const char *text = va_arg(texts, const char *);
     if (text == NULL) break;
     more[i] = text;
   }
   va_end(texts);
-  print("plan42-wall: refused: ", reason, more[0], more[1], "\n", NULL);
+  print("plan42-wall: refused: ", reason, more[0], more[1], more[2], "\n", NULL);
   leave(REFUSED);
 }

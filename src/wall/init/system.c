@@ -26,6 +26,17 @@ bool is_equal(const char *a, const char *b) {
   return *a == *b;
 }
 
+bool begins_with(const char *text, const char *start) {
+  while (*start != 0)
+    if (*text++ != *start++) return false;
+  return true;
+}
+
+int hex_digit(char text) {
+  if (text >= '0' && text <= '9') return text - '0';
+  return text >= 'a' && text <= 'f' ? text - 'a' + 10 : -1;
+}
+
 void print(const char *text, ...) {
   char line[512];
   size_t size = 0;
@@ -72,6 +83,7 @@ const char *error_text(long error) {
     case EAFNOSUPPORT: return "address family not supported";
     case EADDRINUSE: return "address already in use";
     case ENETUNREACH: return "network unreachable";
+    case ECONNRESET: return "connection reset";
     case ECONNREFUSED: return "connection refused";
     case ETIMEDOUT: return "timed out";
     default: {

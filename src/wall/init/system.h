@@ -47,6 +47,9 @@ void *memset(void *to, int byte, size_t length);
 void *memcpy(void *to, const void *from, size_t length);
 size_t length_of(const char *text);
 bool is_equal(const char *a, const char *b);
+bool begins_with(const char *text, const char *start);
+/* The value of a digit in lower case, or -1. */
+int hex_digit(char text);
 
 /* Writes these texts to standard error, up to a null pointer. */
 void print(const char *text, ...);

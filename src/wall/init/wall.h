@@ -22,6 +22,12 @@ uint64_t permitted_capabilities(void);
 /* mounts.c: sockets of programs outside, in what the container has mounted. */
 void check_mounts(void);
 
+/*
+ * detach.c: starts a process beside the agent, which keeps one open file and nothing else of it. Returns that file in the new process,
+ * and -1 in this one, which does not have it any more.
+ */
+int start_beside(int argc, char **argv, const char *name, int kept);
+
 /* forward.c: passes connections from the proxy port to the gateway. */
 void start_forwarder(int argc, char **argv);
 /* Waits until the gateway accepts connections. */

@@ -3,7 +3,8 @@
  *
  * A pod has a network, which a NetworkPolicy limits to the gateway of the job. A policy that nothing enforces is accepted without a
  * word, so this program proves it before the first instruction of the agent. Then it closes what network namespaces leave
- * open, starts the forwarder to the gateway, and becomes PROGRAM, as the program `init` of other containers does.
+ * open, starts the forwarder to the gateway and the process that ends the agent at limits, and becomes PROGRAM, as the program `init`
+ * of other containers does.
  */
 #include "../init/system.h"
 #include "../init/wall.h"
@@ -25,6 +26,7 @@ __attribute__((used)) _Noreturn void start(long *stack) {
   check_policy(environment);
   check_mounts();
   start_forwarder(argc, argv);
+  start_limits(argc, argv, environment);
 
   long result = sys(__NR_execve, argv[1], argv + 1, environment);
   print("plan42-wall: cannot start ", argv[1], ": ", error_text(result), "\n", NULL);

@@ -29,12 +29,6 @@ static const uint8_t question[] = {0x70, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 
 static struct target targets[MAX_PROBES];
 static struct pollfd polls[MAX_PROBES];
 
-static bool begins_with(const char *text, const char *start) {
-  while (*start != 0)
-    if (*text++ != *start++) return false;
-  return true;
-}
-
 /* Reads an IPv4 address in decimal. */
 static bool parse_ipv4(const char *text, uint8_t *address) {
   for (int part = 0; part < 4; part += 1) {

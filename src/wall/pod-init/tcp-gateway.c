@@ -15,8 +15,6 @@ static const char address_file[] = "/plan42/gateway-address";
 static const char token_file[] = "/plan42/gateway-token";
 
 enum { TOKEN = 32, GREETING = 1 + TOKEN, START_MS = 60000, ATTEMPT_MS = 2000, PAUSE_MS = 50 };
-/* Begins a connection: what the pod wants, and proof that it is the pod of the job. */
-enum { FORWARD = 'F', TARGETS = 'T' };
 
 static struct target gateway = {.protocol = TCP};
 static char token[TOKEN];
@@ -34,22 +32,17 @@ static long read_whole(const char *file, char *buffer, size_t room) {
   return (long)size;
 }
 
-static int digit(char text) {
-  if (text >= '0' && text <= '9') return text - '0';
-  return text >= 'a' && text <= 'f' ? text - 'a' + 10 : -1;
-}
-
 /* The address is its bytes in hexadecimal. */
 void read_gateway(void) {
   char text[33];
   long size = read_whole(address_file, text, sizeof text);
   bool is_valid = size == 8 || size == 32;
-  for (long i = 0; is_valid && i < size; i += 1) is_valid = digit(text[i]) >= 0;
+  for (long i = 0; is_valid && i < size; i += 1) is_valid = hex_digit(text[i]) >= 0;
   if (!is_valid) refuse("the address of the egress gateway is invalid", NULL);
   gateway.family = size == 8 ? 4 : 6;
   gateway.port = network_order(PROXY_PORT);
   for (long i = 0; i < size / 2; i += 1)
-    gateway.address[i] = (uint8_t)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
+    gateway.address[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
   if (read_whole(token_file, token, sizeof token) != sizeof token) refuse("the egress gateway’s token is invalid", NULL);
 }
 
@@ -111,8 +104,7 @@ static long try_to_connect(void) {
   return result;
 }
 
-/* Reads all of it. Returns false if the connection ends before. */
-static bool receive(int fd, void *buffer, size_t size, long deadline) {
+bool receive(int fd, void *buffer, size_t size, long deadline) {
   for (size_t done = 0; done < size;) {
     if (!wait_for(fd, POLLIN, deadline)) return false;
     long count = sys(__NR_read, fd, (char *)buffer + done, size - done);
@@ -123,11 +115,18 @@ static bool receive(int fd, void *buffer, size_t size, long deadline) {
   return true;
 }
 
-/* Returns how many there are; zero if the connection broke off. */
-static size_t request_targets(int fd, struct target *targets, size_t room) {
+long connect_for(char kind) {
+  long fd = try_to_connect();
+  if (fd < 0) return fd;
   char greeting[GREETING];
-  long size = (long)write_first(greeting, TARGETS);
-  if (sys(__NR_sendto, fd, greeting, size, MSG_NOSIGNAL, NULL, 0) != size) return 0;
+  long size = (long)write_first(greeting, kind);
+  if (sys(__NR_sendto, fd, greeting, size, MSG_NOSIGNAL, NULL, 0) == size) return fd;
+  sys(__NR_close, fd);
+  return -ECONNRESET;
+}
+
+/* Returns how many there are; zero if the connection broke off. */
+static size_t read_targets(int fd, struct target *targets, size_t room) {
   uint8_t count = 0;
   long deadline = now_ms() + 5000;
   if (!receive(fd, &count, 1, deadline) || count > room) return 0;
@@ -136,9 +135,9 @@ static size_t request_targets(int fd, struct target *targets, size_t room) {
 
 size_t ask_gateway(struct target *targets, size_t room) {
   for (long deadline = now_ms() + START_MS;;) {
-    long fd = try_to_connect();
+    long fd = connect_for(TARGETS);
     if (fd >= 0) {
-      size_t count = request_targets((int)fd, targets, room);
+      size_t count = read_targets((int)fd, targets, room);
       sys(__NR_close, fd);
       if (count > 0) return count;
       fd = -ECONNRESET;

@@ -2,7 +2,7 @@
 import type { V1EnvVar, V1Job, V1PodTemplateSpec, V1VolumeProjection } from '@kubernetes/client-node';
 import type { Config } from '../../../config/schema.ts';
 import { nodeVariable } from '../../../gateway/pod/channel.ts';
-import type { HeldLimits } from '../../runtime.ts';
+import { agentLimitsFolder, type HeldLimits } from '../../runtime.ts';
 import {
   agentContainer,
   gatewayAddressAnnotation,
@@ -16,6 +16,7 @@ import type { Secrets } from './secrets.ts';
 /** Where a pod has its request. The program `start` knows it. */
 export const mountPath = '/plan42';
 export const volumeName = 'plan42-job';
+const limitsVolume = 'plan42-limits';
 const maxInt32 = 2 ** 31 - 1;
 
 export interface JobSettings {
@@ -75,6 +76,8 @@ export function buildJob(content: JobContent, settings: JobSettings): V1Job {
 
 function buildPodSpec(content: JobContent, { jobs, kubernetes }: JobSettings): NonNullable<V1PodTemplateSpec['spec']> {
   const { limits, secrets, isWalled } = content;
+  // The program `init` writes it, with the user of the agent.
+  const hasLimitsFile = isWalled && limits?.counted !== undefined;
   // For the end at a limit. A kill request brings its own time.
   const graceMs = limits?.maxDurationMs === undefined ? jobs.stopTimeoutMs : limits.wrapUpMs;
   return {
@@ -106,11 +109,15 @@ function buildPodSpec(content: JobContent, { jobs, kubernetes }: JobSettings): N
           allowPrivilegeEscalation: !jobs.noNewPrivileges,
           capabilities: { drop: ['ALL'], add: [...jobs.capabilities] },
         },
-        volumeMounts: [{ name: volumeName, mountPath, readOnly: true }],
+        volumeMounts: [
+          { name: volumeName, mountPath, readOnly: true },
+          ...(hasLimitsFile ? [{ name: limitsVolume, mountPath: agentLimitsFolder }] : []),
+        ],
       },
     ],
     volumes: [
       { name: volumeName, projected: { sources: [...secrets.sources, ...(isWalled ? [gatewayAddressFile] : [])] } },
+      ...(hasLimitsFile ? [{ name: limitsVolume, emptyDir: {} }] : []),
     ],
   };
 }

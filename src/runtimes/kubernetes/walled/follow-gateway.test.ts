@@ -9,7 +9,7 @@ import { type Report, readReport } from '../../../gateway/report.ts';
 import { silentLogger as logger } from '../../../lib/logger.ts';
 import { readText } from '../../../lib/read-file.ts';
 import { type KubeApi, KubeApiError } from '../api/kube-api.ts';
-import { followGateway } from './follow-gateway.ts';
+import { followGateway, readReachedInPod } from './follow-gateway.ts';
 
 const message = (run: number, n: number, content: Content) => `${JSON.stringify({ run, n, content })}\n`;
 const report = (refused: number): Report => ({
@@ -69,6 +69,32 @@ test('a log that is read again and again, across containers of the pod, gives ea
     ['a', 'b'],
   );
   assert.equal((await readReport(join(job.folder, 'egress/egress.json')))?.others.refused, 7);
+});
+
+test('a limit that the job has reached is known once, and again after a restart of the runner', async () => {
+  await using dir = await makeTempDir();
+  const job = { jobId: 'j', folder: join(dir.path, 'job'), logFile: join(dir.path, 'log') };
+  await mkdir(job.folder);
+  const reached = { limit: 'max_tokens', used: 12, atMs: 5, wrapUpMs: 1000 } as const;
+  const first = [
+    message(1, 1, { kind: 'notice', limit: 'max_tokens' }),
+    message(1, 2, { kind: 'reached', reached }),
+    // The gateway repeats it.
+    message(1, 3, { kind: 'reached', reached: { ...reached, atMs: 9 } }),
+  ].join('');
+  const calls: unknown[] = [];
+  const follow = (...logs: string[]) =>
+    followGateway(job, {
+      ...{ api: apiWith(...logs), name: 'plan42-x', ending: AbortSignal.abort(), logger },
+      onReached: (each) => calls.push(each),
+      signal: new AbortController().signal,
+    });
+  assert.equal(await readReachedInPod(job), undefined);
+  await follow(first + message(1, 4, { kind: 'end' }));
+  assert.deepEqual(calls, [reached]);
+  assert.deepEqual(await readReachedInPod(job), reached);
+  await follow();
+  assert.deepEqual(calls[1], reached);
 });
 
 test('it ends with the pod', async () => {

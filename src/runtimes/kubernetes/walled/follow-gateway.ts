@@ -5,7 +5,13 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseUsage, usageFile } from '../../../gateway/models/ledger.ts';
-import { aliveIntervalMs, type Message, parseMessage } from '../../../gateway/pod/channel.ts';
+import {
+  aliveIntervalMs,
+  type Message,
+  parseMessage,
+  parseReachedLimit,
+  type ReachedLimit,
+} from '../../../gateway/pod/channel.ts';
 import { reportFile } from '../../../gateway/policy.ts';
 import { writeReport } from '../../../gateway/report.ts';
 import { Backoff } from '../../../lib/backoff.ts';
@@ -27,6 +33,8 @@ interface FollowOptions {
   api: KubeApi;
   /** The name of the Job. */
   name: string;
+  /** Called when the job has reached a limit, also if another run of the runner has read that. */
+  onReached?: (reached: ReachedLimit) => void;
   /** Aborted when the gateway's pod is being removed, after the exit of the agent. */
   ending: AbortSignal;
   logger: Logger;
@@ -37,6 +45,8 @@ const Position = v.object({ run: v.number(), n: v.number() });
 type Position = v.InferOutput<typeof Position>;
 /** In the folder of the gateway: the message that was read last. */
 const positionFile = 'read.json';
+/** In the folder of the gateway. */
+const reachedFile = 'reached.json';
 const tickMs = 1000;
 const maxNotFound = 3;
 /** A line of the log has a whole report at most. */
@@ -49,7 +59,7 @@ export async function followGateway(job: JobPaths, options: FollowOptions): Prom
   let notFound = 0;
   for (;;) {
     try {
-      const sink = await openSink(job);
+      const sink = await openSink(job, options);
       if (await readOnce(sink, options, () => backoff.reset())) return;
       notFound = 0;
     } catch (error) {
@@ -101,12 +111,17 @@ interface Sink {
   take(message: Message): Promise<boolean>;
 }
 
-async function openSink(job: JobPaths): Promise<Sink> {
+async function openSink(
+  job: JobPaths,
+  { logger, onReached }: Pick<FollowOptions, 'logger' | 'onReached'>,
+): Promise<Sink> {
   const folder = egressFolder(job);
   await makeFolder(folder);
   if (!(await exists(logLinesFile(job)))) await createFile(logLinesFile(job));
   const writeToLog = createLogInput(job);
   let last = await readPosition(folder);
+  const reached = await readReachedInPod(job);
+  if (reached !== undefined) onReached?.(reached);
   let calls = parseUsage((await readTextIfExists(join(folder, usageFile))) ?? '').length;
 
   return {
@@ -119,11 +134,22 @@ async function openSink(job: JobPaths): Promise<Sink> {
         await appendDurably(join(folder, usageFile), `${content.entry}\n`);
         calls += 1;
       }
+      if (content.kind === 'notice')
+        logger.warn('job has used most of a limit', { job_id: job.jobId, limit: content.limit });
+      if (content.kind === 'reached' && (await readReachedInPod(job)) === undefined) {
+        await writeDurably(join(folder, reachedFile), JSON.stringify(content.reached));
+        onReached?.(content.reached);
+      }
       last = { run, n };
       if (content.kind !== 'alive') await writeDurably(join(folder, positionFile), JSON.stringify(last));
       return true;
     },
   };
+}
+
+/** The limit at which the gateway has ended the agent. Undefined if it has not. */
+export async function readReachedInPod(job: Pick<JobPaths, 'folder'>): Promise<ReachedLimit | undefined> {
+  return parseReachedLimit((await readTextIfExists(join(egressFolder(job), reachedFile))) ?? '');
 }
 
 async function readPosition(folder: string): Promise<Position | undefined> {

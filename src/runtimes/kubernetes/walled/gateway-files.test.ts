@@ -7,6 +7,7 @@ import { makeTempDir } from '../../../../test/support/temp-dir.ts';
 import { writeCredentials } from '../../../gateway/credentials.ts';
 import { EgressPolicy } from '../../../gateway/policy.ts';
 import { parseJson } from '../../../lib/json.ts';
+import type { HeldLimits } from '../../runtime.ts';
 import {
   currentCredentials,
   egressFolder,
@@ -46,6 +47,19 @@ test('the pod gets the policy without the loopback of the runner’s machine, th
   assert.equal(given.server, undefined);
   assert.deepEqual(given.broker, broker);
   assert.match(String(files['credentials.json']), /"github.a":"one"/);
+});
+
+test('the pod gets the limits that it holds, and none if it holds none', async () => {
+  await using dir = await makeTempDir();
+  const job = { ...(await startJob(dir.path, 'job')), ...start };
+  const held = { wrapUpMs: 5000, maxDurationMs: 60_000 };
+  const filesOf = async (limits: HeldLimits) => (await prepareGatewayFiles({ ...job, limits }, policy)).files;
+  const counted = { max_duration: 60_000, max_tokens: 10, max_cost: undefined };
+  assert.deepEqual(parseJson(String((await filesOf({ ...held, counted }))['limits.json'])), {
+    ...{ version: 1, wrapUpMs: 5000 },
+    limits: { max_duration: 60_000, max_tokens: 10 },
+  });
+  assert.equal((await filesOf(held))['limits.json'], undefined);
 });
 
 test('another replica knows which credentials may change, and one that was removed', async () => {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { readCredentials, writeCredentials } from '../../../gateway/credentials.ts';
-import { givenFolder, tokenBytes, tokenFile } from '../../../gateway/pod/channel.ts';
+import { givenFolder, limitsFile, tokenBytes, tokenFile } from '../../../gateway/pod/channel.ts';
 import {
   credentialsFile,
   type EgressPolicy,
@@ -30,7 +30,7 @@ export interface GatewayFiles {
 
 /** @param egress its policy, for a gateway of this machine */
 export async function prepareGatewayFiles(
-  job: Pick<StartOptions, 'folder' | 'broker'>,
+  job: Pick<StartOptions, 'folder' | 'broker' | 'limits'>,
   egress: EgressPolicy,
 ): Promise<GatewayFiles> {
   const folder = egressFolder(job);
@@ -40,12 +40,15 @@ export async function prepareGatewayFiles(
   await writeCredentials(folder, values);
   const token = randomBytes(tokenBytes);
   const { caFile } = egress.proxy ?? {};
+  const { counted, wrapUpMs = 0 } = job.limits ?? {};
+  const given = counted && { version: 1, limits: counted, wrapUpMs };
   return {
     token,
     files: {
       [policyFile]: JSON.stringify(policyForPod(egress)),
       [credentialsFile]: await readText(join(folder, credentialsFile)),
       [tokenFile]: token,
+      ...(given && { [limitsFile]: JSON.stringify(given) }),
       ...(caFile !== undefined && { [proxyAuthorities]: await readText(caFile) }),
     },
   };

@@ -1,4 +1,6 @@
 /** Waits for a job behind a wall, and for its gateway meanwhile. */
+import type { ReachedLimit } from '../../../gateway/pod/channel.ts';
+import { systemClock } from '../../../lib/clock.ts';
 import { formatError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { sleep } from '../../../lib/sleep.ts';
@@ -11,15 +13,15 @@ import { gatewayName } from '../manifest/names.ts';
 import { pathOf } from '../paths.ts';
 import type { ClusterView, JobInCluster } from '../watch/cluster-view.ts';
 import type { RawPod } from '../watch/objects.ts';
-import { followGateway } from './follow-gateway.ts';
+import { followGateway, readReachedInPod } from './follow-gateway.ts';
 import { replaceCredentials } from './replace-credentials.ts';
 
 interface WaitOptions {
   api: KubeApi;
   view: ClusterView;
   instanceId: string;
-  /** Ends the agent. */
-  kill: () => Promise<void>;
+  /** Ends the agent, after the usual time or another one. */
+  kill: (graceMs?: number) => Promise<void>;
   logger: Logger;
   signal: AbortSignal | undefined;
 }
@@ -42,7 +44,9 @@ export async function waitBehindWall(
   const left = new AbortController();
   const whileHere = signal === undefined ? left.signal : AbortSignal.any([left.signal, signal]);
   const whileRunning = AbortSignal.any([whileHere, exited.signal]);
-  const following = followGateway(job, { api, name, ending: exited.signal, logger, signal: whileHere });
+  const limit = Promise.withResolvers<ReachedLimit>();
+  const onReached = limit.resolve;
+  const following = followGateway(job, { api, name, onReached, ending: exited.signal, logger, signal: whileHere });
   const replacing = replaceCredentials(job, { api, job: { name, uid }, instanceId, logger, signal: whileRunning });
   let isLost = false;
   const watching = waitForLoss(name, { api, view, signal: whileRunning }).then(async () => {
@@ -50,8 +54,13 @@ export async function waitBehindWall(
     logger.warn('killing job, the pod of its egress gateway is gone', { job_id: job.jobId });
     await killAgain(kill, logger, whileRunning);
   });
+  const ending = limit.promise.then(async ({ atMs, wrapUpMs }) => {
+    const untilMs = atMs + wrapUpMs - systemClock.date().getTime();
+    await sleep(Math.min(wrapUpMs, Math.max(0, untilMs)), whileRunning);
+    await killAgain(() => kill(0), logger, whileRunning);
+  });
   // All of them are awaited below, or end with the signal.
-  for (const work of [following, replacing, watching]) work.catch(() => {});
+  for (const work of [following, replacing, watching, ending]) work.catch(() => {});
   // Its last refusals belong into the log of the job.
   const readLastReport = async () => {
     if (exited.signal.aborted) return;
@@ -75,6 +84,8 @@ async function explain(job: JobPaths, exit: JobExit, isLost: boolean): Promise<J
   if (exit.startError !== undefined || exit.stopped !== undefined) return exit;
   const refusal = await findRefusal(job, exit.exitCode ?? 0);
   if (refusal !== undefined) return { ...exit, startError: refusal.reason, startRemedy: refusal.remedy };
+  const reached = await readReachedInPod(job);
+  if (reached !== undefined) return { ...exit, reached: { limit: reached.limit, used: reached.used } };
   if (!isLost || exit.exitCode === 0 || exit.unseenBecause !== undefined) return exit;
   const reason = 'the pod of its egress gateway was removed from the cluster, without which it has no network';
   return { ...exit, stopped: { reason, remedy: 'Start the task again.' } };

@@ -99,11 +99,6 @@ static bool read_request(struct request *request) {
   return true;
 }
 
-static int hex_digit(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 /* Returns zero, or an error. */
 static long try_connect(const char *hex) {
   unsigned char address[MAX_ADDRESS];
