@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createControlClient } from '../control/client.ts';
 import { ExitCode, errorCode, formatError } from '../lib/errors.ts';
+import { listen } from '../lib/listen.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, failed, passed, skipped } from './finding.ts';
 
@@ -17,7 +17,7 @@ export function checkHealthAddress(context: CheckContext): Promise<readonly Find
     if (await isRunning(context)) return [passed(subject, `${address}, used by the running runner`)];
     const server = createServer();
     try {
-      await once(server.listen({ host, port }), 'listening');
+      await listen(server, { host, port });
       return [passed(subject, `${address} is free`)];
     } catch (error) {
       const reason = errorCode(error) === 'EADDRINUSE' ? 'another program uses it' : formatError(error);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { HostPort } from '../config/kinds.ts';
 import { ExitCode, UserError } from '../lib/errors.ts';
+import { listen } from '../lib/listen.ts';
 import type { Logger } from '../lib/logger.ts';
 import { prometheusContentType } from '../lib/prometheus-text.ts';
 import type { RunnerHealth } from './health.ts';
@@ -44,7 +45,7 @@ export async function startHealthEndpoint(
   });
   const { host, port } = address;
   try {
-    await once(server.listen(port, host), 'listening');
+    await listen(server, address);
   } catch (cause) {
     throw new UserError(`cannot listen on ${host}:${port} for health checks`, {
       remedy: 'Set health.listen to a free address of this machine, or remove the setting.',

@@ -90,5 +90,5 @@ export const workFolder = '/run/plan42';
 /** Proves that a connection comes from the pod of the job. */
 export const tokenFile = 'token';
 export const tokenBytes = 32;
-/** The variable with the address of the node, for the gateway's pod and for the program `init` of the job's. */
+/** The variable with the address of the node for the program `init` of the job's pod, and with all of them, with commas, for the gateway's. */
 export const nodeVariable = 'PLAN42_NODE_ADDRESS';

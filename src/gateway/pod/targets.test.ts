@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
-import { parseAddress } from '../ip-address.ts';
+import { parseAddress, showAddress } from '../ip-address.ts';
 import { encodeAddress } from './channel.ts';
 import { openClosedPort } from './closed-port.ts';
 import { encodeTargets, findTargets } from './targets.ts';
@@ -20,6 +22,20 @@ test('addresses are encoded as the program "init" reads them', () => {
     { protocol: 'udp', address: address('fd00::9'), port: 53 },
   ]);
   assert.equal(bytes.toString('hex'), `0206041b840a000102${'00'.repeat(12)}11060035fd00${'00'.repeat(13)}09`);
+});
+
+test('a node with IPv6, too, is a target at each port that answers', async () => {
+  await using stack = new AsyncDisposableStack();
+  const server = createServer();
+  stack.defer(() => void server.close());
+  // A port of an API server, at addresses of this machine, which stands in for a node.
+  await once(server.listen(6443), 'listening');
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const usable = addresses.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
+  const families = new Map(usable.map(({ family, address }) => [family, address]));
+  const found = await findTargets({ PLAN42_NODE_ADDRESS: [...families.values()].join(',') });
+  const nodes = found.filter(({ protocol, port }) => protocol === 'tcp' && port === 6443);
+  assert.deepEqual(nodes.map(({ address }) => showAddress(address)).toSorted(), [...families.values()].toSorted());
 });
 
 test('what answers is a target, what does not is none', async (t) => {

@@ -16,7 +16,9 @@ export interface ProbeTarget {
   port: number;
 }
 
-const [dnsPort, kubeletPort] = [53, 10250];
+const dnsPort = 53;
+/** The node's kubelet, SSH and API servers. */
+const nodePorts = [10250, 22, 443, 6443];
 const answerMs = 1000;
 /** The program `init` has room for so many. */
 const maxTargets = 64;
@@ -30,7 +32,7 @@ export async function findTargets(env: NodeJS.ProcessEnv): Promise<ProbeTarget[]
     ...hosts([env['KUBERNETES_SERVICE_HOST']]).map((address) =>
       tcp(address, Number(env['KUBERNETES_SERVICE_PORT']) || 443),
     ),
-    ...hosts([env[nodeVariable]]).map((address) => tcp(address, kubeletPort)),
+    ...hosts((env[nodeVariable] ?? '').split(',')).flatMap((address) => nodePorts.map((port) => tcp(address, port))),
   ];
   const answers = await Promise.all(candidates.map((target) => doesAnswer(target).catch(() => false)));
   return candidates.filter((_, n) => answers[n]).slice(0, maxTargets);

@@ -53,7 +53,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $_ := set $kubernetes "pod_template" "/etc/plan42/pod-template.yaml" -}}
 {{- end -}}
 {{- $runner := dict "url" .Values.server.url "runtime" "kubernetes" -}}
-{{- $health := dict "listen" (printf "0.0.0.0:%d" (int .Values.health.port)) -}}
+{{- $health := dict "listen" (printf "[::]:%d" (int .Values.health.port)) -}}
 {{- $queues := dict "shutdown_timeout" (printf "%ds" (sub (int .Values.terminationGracePeriodSeconds) 30)) -}}
 {{- $own := dict "runner" $runner "kubernetes" $kubernetes "health" $health "queues" $queues -}}
 {{- mustMergeOverwrite (deepCopy .Values.config) $own | toToml -}}

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
+import { issueCertificates } from '../../../jobs/credentials/certificates.ts';
 import { UserError } from '../../../lib/errors.ts';
+import { isLoopback } from '../../../lib/loopback.ts';
 import { connect } from './connect.ts';
 import { isNotFound, KubeApiError } from './kube-api.ts';
 import { parseYaml } from './kubeconfig.ts';
@@ -62,6 +67,28 @@ test('sends method, query, body and token', async (t) => {
     ['POST', '/apis/x?dryRun=All', 'Bearer secret-token', 'application/json', '{"a":1}'],
     ['PATCH', '/apis/x', 'Bearer secret-token', 'application/merge-patch+json', '{}'],
   ]);
+});
+
+test('connects to an API server whose address is IPv6, with its certificate', async (t) => {
+  const { authority, certificate, key } = issueCertificates(['::1'], new Date());
+  const server = createSecureServer({ cert: certificate, key }, (_, response) => response.end('{"kind":"Version"}'));
+  await once(server.listen(0, '::1'), 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const kubeconfig = join(await temporaryFolder(t), 'config');
+  const data = Buffer.from(authority).toString('base64');
+  const text = kubeconfigFor(`https://[::1]:${port}`).replace(
+    'insecure-skip-tls-verify: true',
+    `certificate-authority-data: ${data}`,
+  );
+  await writeFile(kubeconfig, text);
+  const api = await connect({ kubeconfig }, {});
+  assert.equal(api.server, `https://[::1]:${port}`);
+  assert.deepEqual(await api.request('GET', '/version'), { kind: 'Version' });
+  assert.ok(isLoopback(new URL(api.server).hostname));
 });
 
 test('a rejected request has status, reason, message and time to wait', async (t) => {

@@ -26,6 +26,10 @@ test('the agent’s pod reaches the port of its gateway only, and no other pod r
   ]);
 });
 
+test('policies select pods, so that they hold for both families of addresses', () => {
+  for (const { spec } of buildPolicies(content, 'pod-uid')) assert.doesNotMatch(JSON.stringify(spec), /ipBlock|cidr/);
+});
+
 test('policies stay for as long as the Job or the gateway’s pod does', () => {
   for (const { metadata } of buildPolicies(content, 'pod-uid'))
     assert.deepEqual(metadata.ownerReferences, [
@@ -59,6 +63,9 @@ test('the gateway outlives the agent, and gets from the template what starts pod
   assert.deepEqual(pod.spec?.tolerations, [{ key: 'agents' }]);
   assert.deepEqual(pod.spec?.imagePullSecrets, [{ name: 'registry' }]);
   assert.equal(pod.spec?.hostNetwork, undefined);
+  // A node with both families has two.
+  const [{ name, valueFrom } = {}] = pod.spec?.containers[0]?.env ?? [];
+  assert.deepEqual([name, valueFrom?.fieldRef?.fieldPath], ['PLAN42_NODE_ADDRESS', 'status.hostIPs']);
   assert.equal(pod.metadata?.labels?.['team'], 'a');
   // The policy of the agent must not select it, and no list of jobs may have it.
   assert.equal(pod.metadata?.labels?.['plan42.ai/walled'], undefined);

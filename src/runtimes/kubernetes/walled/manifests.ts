@@ -121,7 +121,7 @@ export function buildGatewayPod(content: GatewayContent): V1Pod {
           image,
           imagePullPolicy: pullPolicy,
           command: ['/usr/bin/plan42-gateway', '--pod'],
-          env: [{ name: nodeVariable, valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } }],
+          env: [{ name: nodeVariable, valueFrom: { fieldRef: { fieldPath: 'status.hostIPs' } } }],
           resources: { requests: { cpu: '50m', memory: '96Mi' }, limits: { cpu: '1', memory: '512Mi' } },
           securityContext: {
             allowPrivilegeEscalation: false,
