@@ -102,7 +102,11 @@ export async function startCluster({ nodeConfig = '', managerFlags = '' }: Clust
         run('ctr', ['--address', join(dir, 'containerd.sock'), '-n', 'k8s.io', ...args]);
       const labels = { 'pod.namespace': namespace, 'pod.name': podName, 'container.name': container };
       const filter = Object.entries(labels).map(([name, value]) => `labels."io.kubernetes.${name}"==${value}`);
-      const id = (await ctr('containers', 'ls', '--quiet', filter.join(','))).trim();
+      const ids = (await ctr('containers', 'ls', '--quiet', filter.join(','))).trim().split('\n');
+      // Those that have been killed before are there for a while.
+      const tasks = await ctr('tasks', 'ls');
+      const id = ids.find((each) => new RegExp(`^${each}\\s+\\d+\\s+RUNNING$`, 'm').test(tasks));
+      if (id === undefined) throw new Error(`no container ${container} of ${podName} is running:\n${tasks}`);
       await ctr('tasks', 'kill', '--signal', 'SIGKILL', id);
     },
     signalKubelet: async (signal) => {
