@@ -38,12 +38,12 @@ for (const name of ['docker', 'podman'] as const) {
       const made = [`localhost/made-${randomUUID()}:v1`, `${registry}/test/made-${randomUUID()}:v1`] as const;
       try {
         for (const image of made) await engine('import', join(dir.path, 'root.tar'), image);
-        assert.deepEqual(await runtime.pull(made[0], 'always'), { localOnly: 'its name is local' });
+        assert.equal((await runtime.pull(made[0], 'always')).localOnly, 'its name is local');
         const pulling = runtime.pull(made[1], 'always');
         // Podman does not tell whether an image with a registry's name was built or pulled.
-        if (name === 'docker') assert.deepEqual(await pulling, { localOnly: 'no registry has it' });
+        if (name === 'docker') assert.equal((await pulling).localOnly, 'no registry has it');
         else await assert.rejects(pulling, /to use it, set images\.pull_policy to "if-not-present"/);
-        assert.deepEqual(await runtime.pull(made[1], 'if-not-present'), {});
+        assert.equal((await runtime.pull(made[1], 'if-not-present')).localOnly, undefined);
       } finally {
         for (const image of made) await engine('rmi', image).catch(() => {});
       }
@@ -56,7 +56,7 @@ for (const name of ['docker', 'podman'] as const) {
       if (!setting) return;
       const { runtime, engine, registry, agent } = setting;
       const removed = `${registry}/test/removed-${randomUUID()}:v1`;
-      assert.deepEqual(await runtime.pull(agent, 'always'), {});
+      assert.equal((await runtime.pull(agent, 'always')).localOnly, undefined);
       // As if it had been pulled by this name, too.
       await engine('tag', agent, removed);
       try {

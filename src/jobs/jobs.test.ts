@@ -49,6 +49,26 @@ describe('a job', () => {
     );
   });
 
+  test('is prepared while its status is reported, and launched after that', async () => {
+    const { promise: reported, resolve: report } = Promise.withResolvers<void>();
+    setting.server.beforeUpdate = () => reported;
+    const record = await setting.accept();
+    await eventually(async () => setting.runtime.prepared.includes(record.jobId));
+    assert.equal(setting.isStarted(record), false);
+    report();
+    await setting.running(record);
+    const [{ requestFile } = { requestFile: '' }] = setting.runtime.started;
+    assert.equal(requestFile, setting.store.inputFile(record.jobId));
+  });
+
+  test('is not launched if its turn ends while it is prepared', async () => {
+    setting.server.beforeUpdate = async () => void (setting.turnOf(record).Status = 'Completed');
+    const record = makeRecord();
+    await setting.accept(record);
+    await setting.finished();
+    assert.equal(setting.isStarted(record), false);
+  });
+
   test('whose agent finished its turn is not reported', async () => {
     const record = await setting.accept();
     await setting.running(record);

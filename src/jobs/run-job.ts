@@ -69,7 +69,6 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
     stop.throwIfAborted();
     throw new PullFailure(error);
   });
-  await status;
   const mirrors = await mirroring;
   await mirrors?.wait(stop);
   stop.throwIfAborted();
@@ -83,8 +82,13 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   };
   // Before the start: mirrors that a job uses are not removed.
   if (mirrors !== undefined) await tryToUpdate(job, context);
-  await claim.prove(stop);
-  await startAgent(job, { feedback, egress, mounts: mirrors ? [mirrors.mount] : [], limited }, context);
+  const beforeLaunch = async () => {
+    // The agent updates the turn as well.
+    await status;
+    stop.throwIfAborted();
+    await claim.prove(stop);
+  };
+  await startAgent(job, { feedback, egress, mounts: mirrors ? [mirrors.mount] : [], limited, beforeLaunch }, context);
   const started = await recordStart(job, context);
   claim.noteStarted(started);
   logger.info('job started', { runtime: runtime.name });

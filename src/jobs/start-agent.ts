@@ -15,11 +15,13 @@ export interface Given {
   egress: StartOptions['egress'];
   mounts: readonly Mount[];
   limited: EffectiveLimits;
+  /** Awaited when all else is ready. The agent gets the turn as it is then. */
+  beforeLaunch: () => Promise<void>;
 }
 
 export async function startAgent(
   { jobId, image }: JobRecord,
-  { feedback, egress, mounts, limited }: Given,
+  { feedback, egress, mounts, limited, beforeLaunch }: Given,
   context: JobContext,
 ): Promise<void> {
   const { config, store, runtime, turn, serverUrl, detach } = context;
@@ -27,10 +29,16 @@ export async function startAgent(
   if (request === undefined) throw new Error('the request of the job is missing');
   const connection = findConnection(context);
   const now = context.credentials.current();
-  const input = buildAgentInput(request, { turn: turn.newest, connection, feedback, models: modelFields(now) });
-  const given = { input, connection, limits: limited.limits };
+  const buildInput = () =>
+    buildAgentInput(request, { turn: turn.newest, connection, feedback, models: modelFields(now) });
+  const given = { input: buildInput(), connection, limits: limited.limits };
   const { broker, ...guards } = await brokerFor({ jobId, image }, egress, given, context);
-  const requestFile = await store.writeInput(jobId, broker?.hideInJson(input) ?? input);
+  const requestFile = store.inputFile(jobId);
+  const launchable = async () => {
+    await beforeLaunch();
+    const input = buildInput();
+    await store.writeInput(jobId, broker?.hideInJson(input) ?? input);
+  };
   const maxLogBytes = limited.maxLogMib * 2 ** 20;
   const paths = store.paths(jobId);
   const { variables, ...forLimits } = await armWarden(paths, limited, context);
@@ -44,7 +52,8 @@ export async function startAgent(
       ...(all.length > 0 && { mounts: all }),
       ...(forLimits.limits && { limits: forLimits.limits }),
     };
-    await runtime.start({ ...job, ...given, agentSwitches: switchesFor(now, context) }, detach);
+    const agentSwitches = switchesFor(now, context);
+    await runtime.start({ ...job, ...given, agentSwitches, beforeLaunch: launchable }, detach);
   } catch (error) {
     detach.throwIfAborted();
     // A start that the previous run began just before it was killed can succeed only now.

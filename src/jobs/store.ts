@@ -139,9 +139,14 @@ export class JobStore {
     return readText(join(this.paths(jobId).folder, tokenFile));
   }
 
-  /** Writes the agent's standard input to a file; returns its path. */
+  /** The file for the agent's standard input. */
+  inputFile(jobId: string): string {
+    return join(this.paths(jobId).folder, inputFile);
+  }
+
+  /** Returns the path of the file. */
   async writeInput(jobId: string, input: string): Promise<string> {
-    const path = join(this.paths(jobId).folder, inputFile);
+    const path = this.inputFile(jobId);
     await writeDurably(path, input);
     return path;
   }

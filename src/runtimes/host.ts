@@ -72,6 +72,7 @@ export function createHostRuntime({ settings, given, caFile, knownJobs, ...optio
     const authorities =
       caFile === undefined ? {} : authorityVariables(await writeAuthorities(job.folder, { caFile }, 'host'));
     const temporary = { TMPDIR: await makeTemporaryFolder(job) };
+    await job.beforeLaunch?.();
     await shim.launch({
       job,
       command: marked,

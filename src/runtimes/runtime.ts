@@ -26,6 +26,8 @@ export type PullPolicy = 'always' | 'if-not-present' | 'never';
 export interface PullResult {
   /** Why the image of this machine is used although the policy asks a registry first. */
   localOnly?: string;
+  /** The image, if it was here before. Undefined if it may be another one, or the runtime does not describe images. */
+  image?: Image;
 }
 
 /** The error of a runtime that cannot limit the network of a job. */
@@ -69,6 +71,8 @@ export interface StartOptions extends JobPaths {
   agentSwitches?: readonly string[];
   /** Only for a runtime that holds limits itself. */
   limits?: HeldLimits;
+  /** Awaited when everything else is ready, before the agent can run; the request has to exist only then. */
+  beforeLaunch?: () => Promise<void>;
   /** If given, the job reaches what the policy allows and nothing else, or it is not started. */
   egress?: EgressPolicy | undefined;
   /** The secrets that only the gateway gets, with a policy that says where they go. */
@@ -183,8 +187,17 @@ export interface Runtime {
   readonly holdsLimits?: boolean;
   /** Settings that the runtime cannot apply, one sentence each. */
   readonly warnings?: readonly string[];
-  /** Makes the image available according to the policy. @throws RuntimeError */
-  pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<PullResult>;
+  /**
+   * Makes the image available according to the policy. Pulls of one image are never made at once.
+   * @param beforePull called before a registry is asked
+   * @throws RuntimeError
+   */
+  pull(
+    image: string,
+    policy: PullPolicy,
+    signal?: AbortSignal,
+    beforePull?: () => Promise<void>,
+  ): Promise<PullResult>;
   /**
    * Starts the job. A start that fails later is reported by `wait`. If the signal is aborted, rejects with its reason while
    * the start continues.

@@ -14,6 +14,8 @@ import type { JobPaths } from '../../src/shim/shim.ts';
 export interface FakeRuntime extends Runtime {
   /** The calls in order: `pull alpine`, `start plan42-…`. */
   readonly calls: string[];
+  /** The IDs of the jobs whose start has begun, launched or not. */
+  readonly prepared: string[];
   /** The options of every start. */
   readonly started: StartOptions[];
   /** May be replaced, to fail or to take time. */
@@ -79,6 +81,7 @@ export function createFakeRuntime(): FakeRuntime {
   const runtime: FakeRuntime = {
     name: 'docker',
     calls: [],
+    prepared: [],
     started: [],
     onPull: async () => {},
     isReady: true,
@@ -100,12 +103,17 @@ export function createFakeRuntime(): FakeRuntime {
     whyNoWall: async () => undefined,
     checkReady: async () =>
       runtime.isReady ? { ready: true, detail: 'fake' } : { ready: false, reason: 'it is down', remedy: 'Wait.' },
-    pull: async (image, _policy, signal) => {
+    pull: async (image, policy, signal, beforePull) => {
+      const local = policy === 'always' ? undefined : await runtime.images.find(image);
+      if (local !== undefined) return { image: local };
+      if (policy !== 'never') await beforePull?.();
       runtime.calls.push(`pull ${image}`);
       await runtime.onPull(image, signal);
       return {};
     },
     start: async (job) => {
+      runtime.prepared.push(job.jobId);
+      await job.beforeLaunch?.();
       runtime.calls.push(`start ${job.jobId}`);
       runtime.started.push(job);
       await runtime.onStart(job);

@@ -19,6 +19,8 @@ export interface ManyTurns extends AsyncDisposable {
   statusesOf(taskId: string): string[];
   /** While true, updates get a 503. */
   down: boolean;
+  /** Awaited before each update of a turn. */
+  beforeUpdate: () => Promise<void>;
   /** Replaces the response to reads of turns. */
   onRead: ((response: ServerResponse) => void) | undefined;
   /** The response to the call for ended turns. */
@@ -38,7 +40,7 @@ export async function startManyTurns(): Promise<ManyTurns> {
     turns.set(taskId, entry);
     return entry;
   };
-  const http: TestServer = await startTestServer((response, { url, method, headers, body }) => {
+  const http: TestServer = await startTestServer(async (response, { url, method, headers, body }) => {
     if (server.down) return sendJson(response, 503, { ResponseCode: 503 });
     if (url.endsWith('/turn-networks')) {
       const { Turns } = JSON.parse(body) as { Turns: ReportedNetwork[] };
@@ -50,6 +52,7 @@ export async function startManyTurns(): Promise<ManyTurns> {
       if (server.onRead) return server.onRead(response);
       return sendJson(response, 200, entryOf(/\/tasks\/([^/]+)/.exec(url)?.[1] ?? '').turn);
     }
+    await server.beforeUpdate();
     const { turn, statuses } = entryOf(/\/tasks\/([^/]+)/.exec(url)?.[1] ?? '');
     const isOver = /^(Completed|Failed)$/.test(turn.Status);
     if (isOver || Number(headers['if-match']) !== turn.Version) {
@@ -65,6 +68,7 @@ export async function startManyTurns(): Promise<ManyTurns> {
     turnOf: (taskId) => entryOf(taskId).turn,
     statusesOf: (taskId) => entryOf(taskId).statuses,
     down: false,
+    beforeUpdate: async () => {},
     onRead: undefined,
     onEndedTurns: () => [],
     networks: [],

@@ -23,7 +23,7 @@ const Pull = v.object({
   runtime: v.picklist(runtimeNames),
   jobId: v.string(),
   reference: v.string(),
-  /** The IDs of the images that existed before; absent if the policy is never to pull. */
+  /** The IDs of the images that existed before; absent if nothing is pulled. */
   present: v.optional(v.array(v.string())),
 });
 
@@ -50,10 +50,15 @@ export class ImageUsage {
   /** Call this before a pull. If an earlier pull of the same job was interrupted, that one is continued. */
   async beginPull(pull: Pull): Promise<Pull> {
     await openPrivateFolder(this.#folder);
-    const earlier = await this.#read(Pull, this.#pullName(pull.jobId));
+    const earlier = await this.findPull(pull.jobId);
     if (earlier?.reference === pull.reference && earlier.runtime === pull.runtime) return earlier;
     await this.#write(this.#pullName(pull.jobId), pull);
     return pull;
+  }
+
+  /** The pull of a job that was interrupted, if there is one. */
+  findPull(jobId: string): Promise<Pull | undefined> {
+    return this.#read(Pull, this.#pullName(jobId));
   }
 
   async endPull({ jobId }: Pull): Promise<void> {

@@ -96,6 +96,24 @@ describe('the image of a job', () => {
     assert.equal((await noted())[0]?.pulled, true);
   });
 
+  test('needs one query if the policy accepts that it is here', async () => {
+    put('new', ['a:1']);
+    runtime.images.listIds = () => Promise.reject(new Error('not needed'));
+    await pull(undefined, 'if-not-present');
+    assert.deepEqual(runtime.calls, []);
+    assert.deepEqual(await noted(), [{ id: 'new', references: ['a:1'], pulled: false }]);
+    assert.doesNotMatch(log, /WARN/);
+  });
+
+  test('belongs to the runner if an interrupted pull added it, also if it is not pulled again', async () => {
+    const record = makeRecord({ image: 'a:1' });
+    await store.images.beginPull({ runtime: 'docker', jobId: record.jobId, reference: 'a:1', present: [] });
+    put('new', ['a:1']);
+    await pull(record, 'if-not-present');
+    assert.equal((await noted())[0]?.pulled, true);
+    assert.deepEqual(await store.images.listPulls(), []);
+  });
+
   test('is not recorded if the pull fails', async () => {
     runtime.onPull = () => Promise.reject(new Error('denied'));
     await assert.rejects(pull(), /denied/);

@@ -2,7 +2,7 @@ import type { Config } from '../../config/schema.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
-import type { ImageStore, PullResult, Runtime } from '../../runtimes/runtime.ts';
+import type { Image, ImageStore, PullResult, Runtime } from '../../runtimes/runtime.ts';
 import type { JobRecord } from '../record.ts';
 import type { JobStore } from '../store.ts';
 import { isPin, pinName } from './image-pin.ts';
@@ -28,7 +28,7 @@ export async function pullImage(
   context: PullContext,
   signal: AbortSignal,
 ): Promise<AsyncDisposable> {
-  const { config, store, runtime, logger } = context;
+  const { store, runtime, logger } = context;
   await using notes = new AsyncDisposableStack();
   const { images } = runtime;
   const attempt = async (work: () => Promise<void>) => {
@@ -38,19 +38,30 @@ export async function pullImage(
       if (!signal.aborted) logger.warn('cannot record use of image', { image: record.image, error });
     }
   };
-  if (images !== undefined) {
+  const use = { runtime: runtime.name, jobId: record.jobId, reference: record.image };
+  let pull: Pull | undefined;
+  let known: Image | undefined;
+  // Whether the image is here, and whether it is unknown if a pull added it.
+  let isRecordable = false;
+  let isUnknown = false;
+  const beginPull = async () => {
+    if (images === undefined || pull !== undefined) return;
     await attempt(async () => {
-      const pull = await store.images.beginPull({
-        runtime: runtime.name,
-        jobId: record.jobId,
-        reference: record.image,
-        ...(config.images.pullPolicy === 'never' ? {} : { present: await images.listIds(signal) }),
-      });
-      notes.defer(() => attempt(() => completePull(pull, images, store, record.instanceId)));
+      pull = await store.images.beginPull({ ...use, present: await images.listIds(signal) });
     });
-  }
+    isUnknown = pull === undefined;
+    signal.throwIfAborted();
+  };
+  notes.defer(async () => {
+    if (images === undefined || !(isRecordable || pull)) return;
+    await attempt(async () => {
+      pull ??= (await store.images.findPull(record.jobId)) ?? use;
+      await completePull(pull, images, store, record.instanceId, known);
+    });
+  });
   signal.throwIfAborted();
-  const { localOnly } = await pullWhenReady(record.image, context, signal);
+  const { localOnly, image } = await pullWhenReady(record.image, context, signal, beginPull);
+  [known, isRecordable] = [image, !isUnknown];
   if (localOnly !== undefined) logger.info('using local image', { image: record.image, reason: localOnly });
   return notes.move();
 }
@@ -60,9 +71,10 @@ async function pullWhenReady(
   image: string,
   { config, runtime, logger }: PullContext,
   signal: AbortSignal,
+  beforePull: () => Promise<void>,
 ): Promise<PullResult> {
   let reason: string | undefined;
-  return retry(() => runtime.pull(image, config.images.pullPolicy, signal), {
+  return retry(() => runtime.pull(image, config.images.pullPolicy, signal, beforePull), {
     backoff: engineBackoff,
     deadline: systemClock.now() + maxEngineDownMs,
     signal,
@@ -77,9 +89,18 @@ async function pullWhenReady(
   });
 }
 
-/** Records the image that the pull added, whether or not the pull succeeded. */
-export async function completePull(pull: Pull, images: ImageStore, store: JobStore, instanceId: string): Promise<void> {
-  const image = await images.find(pull.reference);
+/**
+ * Records the image that the pull added, whether or not the pull succeeded, and that it is used.
+ * @param known the image, if nothing has to be asked for it
+ */
+export async function completePull(
+  pull: Pull,
+  images: ImageStore,
+  store: JobStore,
+  instanceId: string,
+  known?: Image,
+): Promise<void> {
+  const image = known ?? (await images.find(pull.reference));
   if (image !== undefined) {
     const isNew = pull.present !== undefined && !pull.present.includes(image.id);
     const { pulled } = await store.images.noteUse(pull.runtime, image.id, pull.reference, isNew);

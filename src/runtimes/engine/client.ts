@@ -56,6 +56,7 @@ export async function launchClient(
   env: NodeJS.ProcessEnv,
   signal?: AbortSignal,
 ): Promise<void> {
+  await job.beforeLaunch?.();
   await shim.launch({ job, command, env, cwd: job.folder });
   await shim.waitForStart(job.folder, () => hasContainerId(job), signal);
   // Engines create it readable for all users.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, readdir, realpath, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, realpath, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../../../test/support/eventually.ts';
@@ -402,8 +402,76 @@ describe('a pull', () => {
       await using setting = await setUp('docker', { 'image inspect *': isLocal ? local : missing, 'pull *': ':' });
       await setting.runtime.pull('agent:v1', policy);
       const calls = (await setting.engine.calls()).filter(([command]) => command === 'pull');
-      assert.deepEqual(calls, isPulled ? [['pull', '--quiet', 'agent:v1']] : [], `${policy} ${isLocal}`);
+      assert.deepEqual(calls, isPulled ? [['pull', 'agent:v1']] : [], `${policy} ${isLocal}`);
     }
+  });
+
+  test('asks a registry only for images that can have changed', async () => {
+    for (const [image, isPulled] of [
+      [`agent@sha256:${'a'.repeat(64)}`, false],
+      ['localhost/agent', false],
+      ['agent:v1', true],
+    ] as const) {
+      await using setting = await setUp('docker', { 'image inspect *': local, 'pull *': ':', 'info *': print('false') });
+      let asked = 0;
+      const before = async () => void (asked += 1);
+      const { image: found } = await setting.runtime.pull(image, 'always', undefined, before);
+      const calls = (await setting.engine.calls()).filter(([command]) => command === 'pull');
+      assert.deepEqual([calls.length, asked, found === undefined], isPulled ? [1, 1, true] : [0, 0, false], image);
+    }
+  });
+
+  test('that finds no newer image reports the one from before', async () => {
+    const responses = {
+      docker: print('Digest: sha256:2\nStatus: Image is up to date for agent:v1'),
+      podman: print('1'),
+    };
+    for (const name of ['docker', 'podman'] as const) {
+      await using setting = await setUp(name, { 'image inspect *': local, 'pull *': responses[name], 'info *': ':' });
+      const expected = { image: { id: '1', names: ['agent:v1'], sizeBytes: 1 } };
+      assert.deepEqual(await setting.runtime.pull('agent:v1', 'always'), expected);
+      await setting.engine.respond({ 'pull *': print('3') });
+      assert.deepEqual(await setting.runtime.pull('agent:v1', 'always'), {});
+    }
+  });
+
+  test('of one image is made once at a time', async () => {
+    const slow = 'mkdir pulling || { echo "Error: twice" >&2; exit 1; }; sleep 0.1; rmdir pulling';
+    await using setting = await setUp('docker', { 'image inspect *': missing, 'pull *': slow, 'info *': ':' });
+    await Promise.all(Array.from({ length: 5 }, () => setting.runtime.pull('agent:v1', 'always')));
+    const calls = (await setting.engine.calls()).filter(([command]) => command === 'pull');
+    assert.equal(calls.length, 2);
+  });
+
+  test('is followed by no other query of podman until its images change', async () => {
+    await using dir = await makeTempDir();
+    const index = join(dir.path, 'overlay-images/images.json');
+    await mkdir(join(dir.path, 'overlay-images'));
+    await writeFile(index, '[{"id":"1"}]');
+    const responses = { 'image inspect *': local, 'info *': print(`false overlay ${dir.path}`), 'run *': 'exit 0' };
+    await using setting = await setUp('podman', responses);
+    const queries = async () => (await setting.engine.calls()).filter(([command]) => command === 'image').length;
+    const { runtime } = setting;
+    await runtime.pull('agent:v1', 'if-not-present');
+    await eventually(async () => (await setting.engine.calls()).some(([command]) => command === 'info'));
+    // Until the place of the index is known, nothing is remembered.
+    const before = await eventually(async () => {
+      const [count] = [await queries(), await runtime.pull('agent:v1', 'if-not-present')];
+      return (await queries()) === count && count;
+    });
+    await using job = await makeJobFolder();
+    await runtime.start({ ...job, image: 'agent:v1' });
+    assert.equal(await queries(), before);
+    // As Podman does: another file with the same name.
+    await writeFile(`${index}.new`, '[{"id":"1"}]');
+    await rename(`${index}.new`, index);
+    await runtime.pull('agent:v1', 'if-not-present');
+    assert.equal(await queries(), before + 1);
+    // An image of another storage is not in the index.
+    await writeFile(index, '[]');
+    await runtime.pull('agent:v1', 'if-not-present');
+    await runtime.pull('agent:v1', 'if-not-present');
+    assert.equal(await queries(), before + 3);
   });
 
   test('that fails, or that the policy forbids, is an error', async () => {

@@ -16,6 +16,7 @@ import type { CaFile } from '../authorities.ts';
 import { checkInstanceId } from '../check/names.ts';
 import { containerCommandEnvironment } from '../environment.ts';
 import {
+  type Image,
   type JobExit,
   type PullPolicy,
   type PullResult,
@@ -39,12 +40,15 @@ import {
 import { checkGiven, givenOptions } from './given.ts';
 import type { FindRoute } from './host-route.ts';
 import { createEngineImages } from './images.ts';
+import type { ImagesVersion } from './images-version.ts';
 import { type Container, inspectContainer } from './inspect.ts';
 import { killContainer } from './kill.ts';
 import { listLeftovers } from './leftovers.ts';
 import { pullByPolicy } from './pull.ts';
+import { recently } from './recently.ts';
 import { keptLogDriver } from './resume-log.ts';
 import { runArguments } from './run-arguments.ts';
+import { SharedPulls } from './shared-pulls.ts';
 import { listForeign, listUnmanaged, removeUnmanaged } from './unmanaged.ts';
 import { waitBehindWall } from './wait-behind-wall.ts';
 import { waitForClient } from './wait-for-client.ts';
@@ -64,6 +68,12 @@ export interface Engine {
   remedy: { install: string; start: string };
   /** Recognises another engine behind the same command, by what the option `--version` prints. */
   impostor?: { pattern: RegExp; remedy: string };
+  /** Arguments that pull an image; its name follows. */
+  pull: readonly string[];
+  /** Whether the output of a pull shows that the image is the one from before. */
+  isUnchanged: (output: string, before: Image) => boolean;
+  /** Whether its images have changed, if that is cheap to find out. */
+  imagesVersion?: (run: RunEngine) => ImagesVersion;
   /** Whether the command itself pulls images. */
   pullsItself: boolean;
   /** Options of `run` that keep the environment of the command out of the container. */
@@ -100,6 +110,10 @@ export interface RuntimeOptions {
   logger: Logger;
 }
 
+// The location changes only with the configuration of the engine's client, a daemon can be restarted with another one at any time.
+const locationLifetimeMs = 60_000;
+const daemonLifetimeMs = 10_000;
+
 // Podman before 5 loses an out-of-memory kill on cgroups v1, but its monitor leaves this in its working directory.
 const conmonOomFile = 'oom';
 
@@ -134,15 +148,32 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     return { ready: false, reason, remedy: engine.impostor.remedy };
   }
 
-  const images = createEngineImages(run);
+  const images = createEngineImages(run, engine.imagesVersion?.(run));
+  const pulls = new SharedPulls();
+  const isRemote = recently(findIsRemote, locationLifetimeMs);
+  const chooseLogDriver = recently(findLogDriver, daemonLifetimeMs);
   const engineSettings = { settings: limits, guard: { protectedPaths, env }, engine: engine.name, isRemote };
   const { findRoute } = engine;
   const agentNetwork = createAgentNetwork({ network: limits.network, findRoute, run, isRemote, env });
 
-  async function pull(image: string, policy: PullPolicy, signal?: AbortSignal): Promise<PullResult> {
+  async function pull(
+    image: string,
+    policy: PullPolicy,
+    signal?: AbortSignal,
+    beforePull?: () => Promise<void>,
+  ): Promise<PullResult> {
+    // The start needs them, and they are ready by then.
+    void chooseLogDriver().catch(() => {});
     return pullByPolicy(image, policy, {
       findLocal: () => images.findLocal(image, signal),
-      pull: () => run(['pull', '--quiet', image], { signal, exitWithParent: true }),
+      beforePull,
+      pull: () =>
+        pulls.pull(image, {
+          signal,
+          acceptsBegun: policy !== 'always',
+          pull: (aborted) => run([...engine.pull, image], { signal: aborted, exitWithParent: true }),
+        }),
+      isUnchanged: engine.isUnchanged,
     });
   }
 
@@ -196,7 +227,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     return { ...kept, options: [...engine.ownEnvironment, ...kept.options] };
   }
 
-  async function isRemote(): Promise<boolean> {
+  async function findIsRemote(): Promise<boolean> {
     const printed = await query(run, engine.location.query);
     return printed !== undefined && engine.location.isRemote(printed);
   }
@@ -229,7 +260,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
-  async function chooseLogDriver(): Promise<string> {
+  async function findLogDriver(): Promise<string> {
     if (engine.outlivesDaemon === undefined) return 'none';
     return (await query(run, engine.outlivesDaemon)) === 'true' ? keptLogDriver : 'none';
   }

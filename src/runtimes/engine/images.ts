@@ -5,6 +5,7 @@ import { isNamedLocal } from '../../lib/image-reference.ts';
 import { parseJson } from '../../lib/json.ts';
 import { type Image, type ImageStore, RuntimeError } from '../runtime.ts';
 import { lastErrorLine, queryTimeoutMs, type RunEngine, removalTimeoutMs } from './client.ts';
+import { type ImagesVersion, rememberUntilChange } from './images-version.ts';
 import type { LocalImage } from './pull.ts';
 
 const texts = v.nullish(v.array(v.string()), []);
@@ -19,7 +20,7 @@ const Inspected = v.tuple([
     // Docker 29 and later.
     Identity: v.nullish(v.object({ Build: origins, Pull: origins })),
     Size: v.number(),
-    Config: v.nullish(v.object({ User: v.nullish(v.string()) })),
+    Config: v.nullish(v.object({ User: v.nullish(v.string()), Env: texts })),
   }),
 ]);
 
@@ -33,14 +34,25 @@ export interface EngineImages extends ImageStore {
   findLocal(image: string, signal?: AbortSignal): Promise<LocalImage | undefined>;
 }
 
-export function createEngineImages(run: RunEngine): EngineImages {
+/** @param version makes repeated queries unnecessary, if the engine has one */
+export function createEngineImages(run: RunEngine, version?: ImagesVersion): EngineImages {
   async function lines(what: string, args: readonly string[], signal: AbortSignal | undefined): Promise<string[]> {
     const result = await run(args, { signal, timeoutMs: queryTimeoutMs });
     if (result.exitCode !== 0) throw new RuntimeError(`cannot ${what}: ${lastErrorLine(result)}`);
     return result.stdout.split('\n').filter((line) => line !== '');
   }
 
-  async function inspect(image: string, signal?: AbortSignal): Promise<v.InferOutput<typeof Inspected>[0] | undefined> {
+  const inspect = rememberUntilChange(version, inspectNow, (found) => found && [bare(found.Id)]);
+  const listIds = rememberUntilChange(version, listIdsNow, (ids) => ids);
+
+  async function listIdsNow(_all: string, signal?: AbortSignal): Promise<string[]> {
+    return (await lines('list images', ['images', '--all', '--quiet', '--no-trunc'], signal)).map(bare);
+  }
+
+  async function inspectNow(
+    image: string,
+    signal?: AbortSignal,
+  ): Promise<v.InferOutput<typeof Inspected>[0] | undefined> {
     const result = await run(['image', 'inspect', image], { signal, timeoutMs: queryTimeoutMs });
     if (result.exitCode !== 0) {
       if (/no such (image|object)|not known|not found/i.test(result.stderr)) return undefined;
@@ -51,7 +63,7 @@ export function createEngineImages(run: RunEngine): EngineImages {
 
   async function find(image: string, signal?: AbortSignal): Promise<Image | undefined> {
     const found = await inspect(image, signal);
-    return found && { id: bare(found.Id), names: found.RepoTags ?? [], sizeBytes: found.Size };
+    return found && imageOf(found);
   }
 
   async function findLocal(image: string, signal?: AbortSignal): Promise<LocalImage | undefined> {
@@ -63,13 +75,14 @@ export function createEngineImages(run: RunEngine): EngineImages {
     return {
       isNamedLocal: isNamedLocal(image) || (names.length > 0 && names.every(isNamedLocal)),
       isMadeHere: (RepoDigests ?? []).length === 0 || isBuilt,
+      image: imageOf(found),
     };
   }
 
   async function environmentOf(image: string): Promise<Record<string, string>> {
-    const format = '{{range .Config.Env}}{{json .}}\n{{end}}';
-    const printed = await lines('inspect the image', ['image', 'inspect', '--format', format, image], undefined);
-    const variables = printed.map((line) => v.parse(v.string(), parseJson(line)).split(/=(.*)/s));
+    const found = await inspect(image);
+    if (found === undefined) throw new RuntimeError(`cannot inspect the image ${image}: it is not on this machine`);
+    const variables = (found.Config?.Env ?? []).map((line) => line.split(/=(.*)/s));
     return Object.fromEntries(variables.map(([name = '', value = '']) => [name, value]));
   }
 
@@ -82,8 +95,7 @@ export function createEngineImages(run: RunEngine): EngineImages {
   return {
     environmentOf,
     runsAsRoot,
-    listIds: async (signal) =>
-      (await lines('list images', ['images', '--all', '--quiet', '--no-trunc'], signal)).map(bare),
+    listIds: (signal) => listIds('all', signal),
     find,
     findLocal,
     addName: async (id, name) => void (await lines('name an image', ['tag', id, name], undefined)),
@@ -96,6 +108,10 @@ export function createEngineImages(run: RunEngine): EngineImages {
       if (result.exitCode !== 0) throw new RuntimeError(lastErrorLine(result));
     },
   };
+}
+
+function imageOf({ Id, RepoTags, Size }: v.InferOutput<typeof Inspected>[0]): Image {
+  return { id: bare(Id), names: RepoTags ?? [], sizeBytes: Size };
 }
 
 // Some engines and commands print this prefix of an ID, others don't.

@@ -1,6 +1,7 @@
 import type { Runtime } from '../runtime.ts';
 import { readContainersConf } from './containers-conf.ts';
 import { createEngineRuntime, type Engine, type RuntimeOptions } from './engine.ts';
+import { podmanImagesVersion } from './images-version.ts';
 import { podmanRoute } from './podman-route.ts';
 
 const podman: Engine = {
@@ -13,6 +14,10 @@ const podman: Engine = {
     install: 'Install Podman, or set runner.runtime to another runtime.',
     start: 'Check "podman info"; on macOS run "podman machine start".',
   },
+  // It prints the ID of the image.
+  pull: ['pull', '--quiet'],
+  isUnchanged: (output, { id }) => output.trim() === id,
+  imagesVersion: podmanImagesVersion,
   pullsItself: true,
   // Podman passes proxies by default, and everything if containers.conf asks for it.
   givesCapabilitiesToUsers: true,

@@ -110,6 +110,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     const [mount] = job.mounts ?? [];
     if (mount !== undefined) throw new RuntimeError(`cannot mount ${mount.source} into a pod`);
     const { api, view } = await cluster();
+    await job.beforeLaunch?.();
     view.note(await startJob(job, { api, settings, instanceId, env, caFile }));
     if (job.egress !== undefined) await noteSent(job);
   }
