@@ -293,7 +293,7 @@ async function makeRunner(name: 'podman' | 'docker', env: NodeJS.ProcessEnv, fol
     },
     collect: async (keepImages = 10, dryRun = false) => {
       const keepImageBytes = Number.POSITIVE_INFINITY;
-      const rules = { keepFinishedMs: 0, keepImages, keepImageBytes, keepMirrorBytes: 0, graceMs: 0 };
+      const rules = { keepFinishedMs: 0, keepImages, keepImageBytes, keepMirrorBytes: 0, wantedImages: [], graceMs: 0 };
       const context = { store, runtime, instanceId, rules, now: () => Date.now() + 1, signal };
       const { removed, failures } = await collectGarbage(context, { dryRun });
       assert.deepEqual(failures, []);

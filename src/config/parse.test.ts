@@ -63,6 +63,7 @@ pull_policy = "if-not-present"
 keep = 3
 keep_gib = 20
 allowed = ["ghcr.io/*", "local"]
+prefetch = ["ghcr.io/a:1"]
 [queues]
 max_queues = 8
 poll_wait = "500ms"
@@ -182,7 +183,13 @@ describe('the file', () => {
           { name: 'PASSED_ON', value: undefined },
         ],
       },
-      images: { pullPolicy: 'if-not-present', keep: 3, keepGib: 20, allowed: ['ghcr.io/*', 'local'] },
+      images: {
+        pullPolicy: 'if-not-present',
+        keep: 3,
+        keepGib: 20,
+        allowed: ['ghcr.io/*', 'local'],
+        prefetch: ['ghcr.io/a:1'],
+      },
       queues: {
         maxQueues: 8,
         pollWaitMs: 500,
@@ -277,7 +284,7 @@ describe('the file', () => {
       mounts: [],
       env: [],
     });
-    assert.deepEqual(images, { pullPolicy: 'always', keep: 10, keepGib: undefined, allowed: ['*'] });
+    assert.deepEqual(images, { pullPolicy: 'always', keep: 10, keepGib: undefined, allowed: ['*'], prefetch: [] });
     assert.deepEqual(queues, {
       maxQueues: 64,
       pollWaitMs: 30_000,

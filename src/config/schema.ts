@@ -6,6 +6,7 @@ import { logLevels } from '../lib/logger.ts';
 import { credentialHosts, headerName, variableName } from './credentials.ts';
 import { hostEntries, proxyUrl } from './egress.ts';
 import { repositories } from './github.ts';
+import { images } from './image-list.ts';
 import { imagePatterns } from './image-pattern.ts';
 import {
   absolutePath,
@@ -210,6 +211,7 @@ export const tables = {
       'maximum total size of pulled images, in GiB; default: no limit',
     ),
     allowed: field('allowed', imagePatterns, ['*'], 'patterns of images that may run, such as "ghcr.io/acme/*"'),
+    prefetch: field('prefetch', images, [], 'images to pull at the start of the runner and every hour, and to keep'),
   },
   queues: {
     maxQueues: field('max_queues', number(1, 1000), 64, 'maximum number of queues to poll'),

@@ -62,7 +62,9 @@ describe('a job', () => {
   });
 
   test('is not launched if its turn ends while it is prepared', async () => {
-    setting.server.beforeUpdate = async () => void (setting.turnOf(record).Status = 'Completed');
+    setting.server.beforeUpdate = async () => {
+      setting.turnOf(record).Status = 'Completed';
+    };
     const record = makeRecord();
     await setting.accept(record);
     await setting.finished();

@@ -38,6 +38,7 @@ import { createHandlers } from './messages/handlers.ts';
 import { IncompleteLists } from './messages/incomplete-lists.ts';
 import { MessageCounts } from './messages/message-counts.ts';
 import { describeMetrics, type Started } from './metrics.ts';
+import { startPrefetch } from './prefetch.ts';
 import { QueuePool } from './queues/queue-pool.ts';
 import { deleteLeftoverQueues, QueueRegistry } from './queues/queue-registry.ts';
 import { watchConfig } from './reload.ts';
@@ -179,6 +180,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
     ageDistrustMs: openDateFile(paths.stateDir),
   });
   using disk = reportLowDisk(watchDisk(config, paths, runtime), health, slots);
+  const { lowDiskReason } = disk;
+  await using _prefetch = startPrefetch({ config, store, runtime, instanceId: instance.id, lowDiskReason, logger });
   const handlers = createHandlers({
     config,
     jobs,
@@ -188,7 +191,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     github,
     incompleteLists,
     logger,
-    lowDiskReason: disk.lowDiskReason,
+    lowDiskReason,
   });
   const registry = await inStateFolder(paths.stateDir, () =>
     QueueRegistry.open(paths.stateDir, { tenantId, runnerId, url: config.runner.url }),

@@ -192,12 +192,7 @@ export interface Runtime {
    * @param beforePull called before a registry is asked
    * @throws RuntimeError
    */
-  pull(
-    image: string,
-    policy: PullPolicy,
-    signal?: AbortSignal,
-    beforePull?: () => Promise<void>,
-  ): Promise<PullResult>;
+  pull(image: string, policy: PullPolicy, signal?: AbortSignal, beforePull?: () => Promise<void>): Promise<PullResult>;
   /**
    * Starts the job. A start that fails later is reported by `wait`. If the signal is aborted, rejects with its reason while
    * the start continues.

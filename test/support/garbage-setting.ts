@@ -61,6 +61,7 @@ export async function collect({ dryRun = false, now = Date.now, ...rules }: Opti
         keepImages: 1,
         keepImageBytes: Infinity,
         keepMirrorBytes: 0,
+        wantedImages: [],
         graceMs: 5 * minute,
         ...rules,
       },

@@ -51,6 +51,15 @@ describe('images', () => {
     assert.deepEqual((await collect({ keepImages: 9, keepImageBytes: 100 })).removed, ['image b:1', 'image c:1']);
   });
 
+  test('of images.prefetch stay, but not those that newer ones have replaced', async () => {
+    const wantedImages = ['a:1'];
+    const old = await used('a:1', 3 * day);
+    assert.deepEqual((await collect({ keepImages: 0, wantedImages })).removed, []);
+    runtime.images.all.set(old, { id: old, names: [pinName(instanceId, old)], sizeBytes: 1 });
+    runtime.images.all.set('new', { id: 'new', names: ['a:1'], sizeBytes: 1 });
+    assert.deepEqual((await collect({ keepImages: 0, wantedImages })).removed, ['image a:1 (id-of-a:1)']);
+  });
+
   test('that existed before stay, whatever the limit', async () => {
     const id = await used('a:1', 100 * day, { pulled: false, held: false });
     assert.deepEqual((await collect({ keepImages: 0 })).removed, []);

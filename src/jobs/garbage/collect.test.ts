@@ -6,7 +6,14 @@ import { collectGarbage } from './collect.ts';
 test('without a runtime, only files are collected', async () => {
   const old = await makeFinished(31 * day);
   await store.images.noteUse('docker', 'a', 'a:1', true);
-  const rules = { keepFinishedMs: day, keepImages: 0, keepImageBytes: 0, keepMirrorBytes: 0, graceMs: 0 };
+  const rules = {
+    keepFinishedMs: day,
+    keepImages: 0,
+    keepImageBytes: 0,
+    keepMirrorBytes: 0,
+    wantedImages: [],
+    graceMs: 0,
+  };
   const signal = new AbortController().signal;
   const { removed, failures } = await collectGarbage({
     ...{ store, runtime: undefined, instanceId, now: Date.now, signal, rules },

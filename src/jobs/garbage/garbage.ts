@@ -25,6 +25,8 @@ export interface GarbageRules {
   keepImages: number;
   /** Their maximum total size. */
   keepImageBytes: number;
+  /** The names of images that are not removed. */
+  wantedImages: readonly string[];
   /** The maximum total size of git mirrors. */
   keepMirrorBytes: number;
   /** Nothing younger is removed, because it may still be under construction. */
@@ -54,6 +56,7 @@ export function garbageRules({ jobs, images }: Pick<Config, 'jobs' | 'images'>):
     keepFinishedMs: jobs.keepFinishedMs,
     keepImages: images.keep,
     keepImageBytes: images.keepGib === undefined ? Number.POSITIVE_INFINITY : images.keepGib * 2 ** 30,
+    wantedImages: images.prefetch,
     keepMirrorBytes: jobs.mirrors ? jobs.mirrorsGib * 2 ** 30 : 0,
     graceMs,
   };

@@ -11,7 +11,14 @@ import { listCompanions, startCompanion, stopCompanion } from '../../shim/shim.t
 import { JobStore } from '../store.ts';
 import { collectGarbage } from './collect.ts';
 
-const rules = { keepFinishedMs: 1e9, keepImages: 1, keepImageBytes: Infinity, keepMirrorBytes: 0, graceMs: 1e6 };
+const rules = {
+  keepFinishedMs: 1e9,
+  keepImages: 1,
+  keepImageBytes: Infinity,
+  keepMirrorBytes: 0,
+  wantedImages: [],
+  graceMs: 1e6,
+};
 const secrets = { request: '{}', agentToken: 'p42a_secret' };
 
 test('an egress gateway without an active job is stopped, others stay', {

@@ -35,6 +35,8 @@ export async function planImages(context: GarbageContext, images: ImageStore): P
   const busy = await activeImages(store);
   for (const one of surplus(known, context)) {
     if (one.used.references.some((reference) => busy.has(reference))) continue;
+    // An older image of a wanted name is not wanted.
+    if (one.currentNames.some((name) => context.rules.wantedImages.includes(name))) continue;
     if (!one.used.pulled || isPinnedByOthers(one, instanceId)) plan.release.push(one);
     else if (hasForeignName(one, instanceId)) plan.forget.push(one.used);
     else if (!(await images.isInUse(one.used.id, signal))) plan.remove.push(one);

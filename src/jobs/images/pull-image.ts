@@ -24,7 +24,7 @@ interface PullContext {
  * @throws RuntimeError
  */
 export async function pullImage(
-  record: JobRecord,
+  record: Pick<JobRecord, 'jobId' | 'image' | 'instanceId'>,
   context: PullContext,
   signal: AbortSignal,
 ): Promise<AsyncDisposable> {

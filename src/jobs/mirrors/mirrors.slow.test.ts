@@ -173,7 +173,7 @@ describe('a mirror', () => {
 
 describe('garbage', () => {
   const day = 86_400_000;
-  const rules = { keepFinishedMs: day, keepImages: 0, keepImageBytes: 0, graceMs: 300_000 };
+  const rules = { keepFinishedMs: day, keepImages: 0, keepImageBytes: 0, wantedImages: [], graceMs: 300_000 };
 
   /** Makes a file in place of a mirror, used some days ago. */
   async function place(connectionName: string, name: string, days: number): Promise<void> {

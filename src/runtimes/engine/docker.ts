@@ -16,9 +16,6 @@ const docker: Engine = {
     install: 'Install Docker, or set runner.runtime to another runtime.',
     start: 'Start the Docker daemon, and let this user reach it (on Linux: membership in the group "docker").',
   },
-  // With --quiet, it does not report whether the image is new.
-  pull: ['pull'],
-  isUnchanged: (output) => /^Status: Image is up to date for /m.test(output),
   pullsItself: false,
   givesCapabilitiesToUsers: false,
   ownEnvironment: [],

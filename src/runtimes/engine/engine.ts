@@ -16,7 +16,6 @@ import type { CaFile } from '../authorities.ts';
 import { checkInstanceId } from '../check/names.ts';
 import { containerCommandEnvironment } from '../environment.ts';
 import {
-  type Image,
   type JobExit,
   type PullPolicy,
   type PullResult,
@@ -68,10 +67,8 @@ export interface Engine {
   remedy: { install: string; start: string };
   /** Recognises another engine behind the same command, by what the option `--version` prints. */
   impostor?: { pattern: RegExp; remedy: string };
-  /** Arguments that pull an image; its name follows. */
-  pull: readonly string[];
-  /** Whether the output of a pull shows that the image is the one from before. */
-  isUnchanged: (output: string, before: Image) => boolean;
+  /** Whether a quiet pull prints the ID of the image. Others print its name. */
+  printsPulledId?: boolean;
   /** Whether its images have changed, if that is cheap to find out. */
   imagesVersion?: (run: RunEngine) => ImagesVersion;
   /** Whether the command itself pulls images. */
@@ -150,8 +147,11 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
 
   const images = createEngineImages(run, engine.imagesVersion?.(run));
   const pulls = new SharedPulls();
-  const isRemote = recently(findIsRemote, locationLifetimeMs);
-  const chooseLogDriver = recently(findLogDriver, daemonLifetimeMs);
+  const findLocation = recently(() => query(run, engine.location.query), locationLifetimeMs);
+  const findOutlivesDaemon = recently(
+    async () => engine.outlivesDaemon && query(run, engine.outlivesDaemon),
+    daemonLifetimeMs,
+  );
   const engineSettings = { settings: limits, guard: { protectedPaths, env }, engine: engine.name, isRemote };
   const { findRoute } = engine;
   const agentNetwork = createAgentNetwork({ network: limits.network, findRoute, run, isRemote, env });
@@ -163,18 +163,20 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     beforePull?: () => Promise<void>,
   ): Promise<PullResult> {
     // The start needs them, and they are ready by then.
-    void chooseLogDriver().catch(() => {});
-    return pullByPolicy(image, policy, {
+    void findOutlivesDaemon().catch(() => {});
+    const result = await pullByPolicy(image, policy, {
       findLocal: () => images.findLocal(image, signal),
       beforePull,
       pull: () =>
         pulls.pull(image, {
           signal,
           acceptsBegun: policy !== 'always',
-          pull: (aborted) => run([...engine.pull, image], { signal: aborted, exitWithParent: true }),
+          pull: (aborted) => run(['pull', '--quiet', image], { signal: aborted, exitWithParent: true }),
         }),
-      isUnchanged: engine.isUnchanged,
+      ...(engine.printsPulledId && { isUnchanged: (output, { id }) => output.trim() === id }),
     });
+    if (result.image !== undefined) await images.confirm(image, result.image.id);
+    return result;
   }
 
   async function importImage(name: string, input: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
@@ -227,8 +229,8 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     return { ...kept, options: [...engine.ownEnvironment, ...kept.options] };
   }
 
-  async function findIsRemote(): Promise<boolean> {
-    const printed = await query(run, engine.location.query);
+  async function isRemote(): Promise<boolean> {
+    const printed = await findLocation();
     return printed !== undefined && engine.location.isRemote(printed);
   }
 
@@ -260,9 +262,8 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   }
 
   // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
-  async function findLogDriver(): Promise<string> {
-    if (engine.outlivesDaemon === undefined) return 'none';
-    return (await query(run, engine.outlivesDaemon)) === 'true' ? keptLogDriver : 'none';
+  async function chooseLogDriver(): Promise<string> {
+    return (await findOutlivesDaemon()) === 'true' ? keptLogDriver : 'none';
   }
 
   async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {

@@ -30,6 +30,8 @@ export interface EngineImages extends ImageStore {
   environmentOf(image: string): Promise<Record<string, string>>;
   /** Whether its programs run as root; undefined if it is missing. @throws RuntimeError */
   runsAsRoot(image: string, signal?: AbortSignal): Promise<boolean | undefined>;
+  /** Call this if the image is known to have this ID, so that what is known of it holds, whatever else has changed. */
+  confirm(image: string, id: string): Promise<void>;
   /** Where an image is from; undefined if it is missing. @throws RuntimeError */
   findLocal(image: string, signal?: AbortSignal): Promise<LocalImage | undefined>;
 }
@@ -42,8 +44,12 @@ export function createEngineImages(run: RunEngine, version?: ImagesVersion): Eng
     return result.stdout.split('\n').filter((line) => line !== '');
   }
 
-  const inspect = rememberUntilChange(version, inspectNow, (found) => found && [bare(found.Id)]);
-  const listIds = rememberUntilChange(version, listIdsNow, (ids) => ids);
+  const covers = async (ids: readonly string[]) => version?.covers(ids) ?? false;
+  const { query: inspect, confirm } = rememberUntilChange(inspectNow, {
+    readVersion: version?.read,
+    isLasting: async (found) => found !== undefined && covers([bare(found.Id)]),
+  });
+  const { query: listIds } = rememberUntilChange(listIdsNow, { readVersion: version?.readIds, isLasting: covers });
 
   async function listIdsNow(_all: string, signal?: AbortSignal): Promise<string[]> {
     return (await lines('list images', ['images', '--all', '--quiet', '--no-trunc'], signal)).map(bare);
@@ -95,6 +101,7 @@ export function createEngineImages(run: RunEngine, version?: ImagesVersion): Eng
   return {
     environmentOf,
     runsAsRoot,
+    confirm: (image, id) => confirm(image, (found) => found !== undefined && bare(found.Id) === id),
     listIds: (signal) => listIds('all', signal),
     find,
     findLocal,

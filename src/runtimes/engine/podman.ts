@@ -14,9 +14,7 @@ const podman: Engine = {
     install: 'Install Podman, or set runner.runtime to another runtime.',
     start: 'Check "podman info"; on macOS run "podman machine start".',
   },
-  // It prints the ID of the image.
-  pull: ['pull', '--quiet'],
-  isUnchanged: (output, { id }) => output.trim() === id,
+  printsPulledId: true,
   imagesVersion: podmanImagesVersion,
   pullsItself: true,
   // Podman passes proxies by default, and everything if containers.conf asks for it.

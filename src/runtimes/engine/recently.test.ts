@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { recently } from './recently.ts';
 
-test('a query is asked again after its lifetime, or after a failure', async () => {
-  let [calls, now, fails] = [0, 0, false];
+test('a query is asked again after its lifetime, or if it found nothing', async () => {
+  let [calls, now, fails, isUnknown] = [0, 0, false, false];
   const read = recently(
     async () => {
       calls += 1;
       if (fails) throw new Error('down');
+      if (isUnknown) return undefined;
       return calls;
     },
     100,
@@ -20,6 +21,8 @@ test('a query is asked again after its lifetime, or after a failure', async () =
   assert.equal(await read(), 2);
   [now, fails] = [200, true];
   await assert.rejects(read(), /down/);
-  fails = false;
-  assert.equal(await read(), 4);
+  [fails, isUnknown] = [false, true];
+  assert.equal(await read(), undefined);
+  isUnknown = false;
+  assert.equal(await read(), 5);
 });
