@@ -105,7 +105,7 @@ async function byHand(
     image,
   ];
   const startedAt = Date.now();
-  // What a pull reports would be the first output.
+  // Otherwise the progress of a pull would be the first output.
   const child = spawn(command, args, { env, stdio: [request.fd, log.fd, 'ignore'] });
   await once(child, 'exit');
   return (await stat(logFile)).mtimeMs - startedAt;

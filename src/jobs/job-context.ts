@@ -11,6 +11,8 @@ import type { AgentContext } from './watch-agent.ts';
 
 export interface JobContext extends AgentContext {
   slots: Slots;
+  /** Turns to create a container. */
+  starts: Slots;
   /** Proves that the job is still this runner's. */
   claim: JobClaim;
   github: GithubConnections;

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { makeRecord } from '../../test/support/job-record.ts';
 import { JobsSetting, pulling, waiting } from '../../test/support/jobs-setting.ts';
+import { RuntimeError } from '../runtimes/runtime.ts';
 import type { JobRecord } from './record.ts';
 import type { JobSecrets } from './store.ts';
 
@@ -48,6 +49,65 @@ test('slots are given out in the order of arrival, however long the disk takes f
     starts,
     [first, second, third].map(({ jobId }) => `start ${jobId}`),
   );
+});
+
+test('containers are created one after the other, each as soon as the one before is there', async () => {
+  setting.timing = { startsAtOnce: 1 };
+  await setting.restart('jobs.max_jobs = 3');
+  const mayStart = [0, 1, 2].map(() => Promise.withResolvers<void>());
+  let [begun, atOnce, mostAtOnce] = [0, 0, 0];
+  setting.runtime.onStart = async () => {
+    atOnce += 1;
+    mostAtOnce = Math.max(mostAtOnce, atOnce);
+    await mayStart[begun++]?.promise;
+    atOnce -= 1;
+  };
+  const records = [await setting.accept(), await setting.accept(), await setting.accept()];
+  for (const [index, { resolve }] of mayStart.entries()) {
+    await eventually(async () => begun === index + 1);
+    // The others have done everything else.
+    await eventually(async () => setting.runtime.prepared.length === records.length);
+    resolve();
+  }
+  for (const record of records) await setting.running(record);
+  assert.equal(mostAtOnce, 1);
+});
+
+test('a container that is not created in ten seconds does not keep others from being created', async (t) => {
+  setting.timing = { startsAtOnce: 1 };
+  await setting.restart('jobs.max_jobs = 2');
+  const never = Promise.withResolvers<void>();
+  setting.runtime.onStart = () => never.promise;
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const [first, second] = [await setting.accept(), await setting.accept()];
+  const tick = () => new Promise((resolve) => setImmediate(resolve));
+  while (!setting.isStarted(first) || setting.runtime.prepared.length < 2) await tick();
+  assert.equal(setting.isStarted(second), false);
+  t.mock.timers.tick(10_000);
+  while (!setting.isStarted(second)) await tick();
+  t.mock.timers.reset();
+  never.resolve();
+});
+
+test('a job that cannot start, or is killed before, lets the next one start', async () => {
+  setting.timing = { startsAtOnce: 1 };
+  await setting.restart('jobs.max_jobs = 3');
+  const mayFail = Promise.withResolvers<void>();
+  setting.runtime.onStart = async () => {
+    await mayFail.promise;
+    throw new RuntimeError('no space');
+  };
+  const first = await setting.accept();
+  await setting.started(first);
+  const second = await setting.accept();
+  await eventually(async () => setting.runtime.prepared.includes(second.jobId));
+  await setting.jobs.kill(second.jobId);
+  await eventually(async () => setting.jobs.count === 1);
+  mayFail.resolve();
+  await setting.finished();
+  assert.match(setting.failureOf(first), /no space/);
+  setting.runtime.onStart = async () => {};
+  await setting.running(await setting.accept());
 });
 
 describe('after a restart', () => {

@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import type { Config, RuntimeName } from '../config/schema.ts';
 import type { GithubConnections } from '../github/connections.ts';
 import { isAbort } from '../lib/errors.ts';
@@ -53,10 +53,17 @@ export interface JobsOptions {
   logger: Logger;
   /** Called when more jobs may be able to start. */
   onSlotsFree?: () => void;
+  /** How many containers are created at once. By default one less than this machine has processors, at least one. */
+  startsAtOnce?: number;
   turnWatch?: TurnWatchTiming;
   networkReports?: NetworkReportTiming;
   exitGrace?: ExitGrace;
   sleep?: Sleep;
+}
+
+// An engine that creates containers can keep all processors busy, and this process answers pings meanwhile.
+function startsAtOnce(): number {
+  return Math.max(1, availableParallelism() - 1);
 }
 
 export interface JobCounts {
@@ -80,6 +87,7 @@ interface ActiveJob {
 export class Jobs implements AsyncDisposable {
   readonly #options: JobsOptions;
   readonly #slots: Slots;
+  readonly #starts: Slots;
   readonly #arrivals: Arrivals;
   readonly #credentials: CredentialSource;
   readonly #claims: SharedClaims;
@@ -103,6 +111,7 @@ export class Jobs implements AsyncDisposable {
     this.#credentials = createCredentialSource(options.config, options.env ?? {});
     this.#claims = new SharedClaims({ ...options, detach: this.#detach.signal });
     this.#slots = new Slots(options.config.jobs.maxJobs, this.#onSlotsFree);
+    this.#starts = new Slots(options.startsAtOnce ?? startsAtOnce());
     this.#arrivals = new Arrivals(this.#onSlotsFree);
     const { client, tenantId, runnerId, features, store, logger, turnWatch, sleep } = options;
     const runner = { tenantId, runnerId };
@@ -327,6 +336,7 @@ export class Jobs implements AsyncDisposable {
       store,
       runtime,
       slots: this.#slots,
+      starts: this.#starts,
       claim,
       turn,
       logger,

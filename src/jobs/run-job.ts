@@ -19,6 +19,9 @@ import { startAgent } from './start-agent.ts';
 import { recordStart, tryToUpdate } from './update-record.ts';
 import { killAgent, waitForExit } from './watch-agent.ts';
 
+/** How long a container that is not created keeps others from being created. */
+const maxStartTurnMs = 10_000;
+
 /**
  * Takes the job from the phase in its record to its end, and returns its last record. Rejects only with the reason of
  * `context.detach`; the next run of the runner continues from the record.
@@ -51,7 +54,7 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<Jo
 }
 
 async function startJob(record: JobRecord, context: JobContext, slot: DisposableStack): Promise<JobRecord> {
-  const { runtime, turn, logger, detach, cancel, claim } = context;
+  const { runtime, starts, turn, logger, detach, cancel, claim } = context;
   const stop = AbortSignal.any([detach, cancel, turn.ended]);
   await using _heartbeats = startHeartbeats(turn, stop);
   // Undefined at once for most jobs: they must ask for a slot before anything is awaited.
@@ -82,13 +85,23 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   };
   // Before the start: mirrors that a job uses are not removed.
   if (mirrors !== undefined) await tryToUpdate(job, context);
+  using start = new DisposableStack();
   const beforeLaunch = async () => {
     // The agent updates the turn as well.
     await status;
+    if (isContainerHere(runtime)) {
+      start.use(await starts.take(stop, record.arrival));
+      // An engine may have to pull the image again, or not respond.
+      start.adopt(
+        setTimeout(() => start.dispose(), maxStartTurnMs),
+        clearTimeout,
+      );
+    }
     stop.throwIfAborted();
     await claim.prove(stop);
   };
   await startAgent(job, { feedback, egress, mounts: mirrors ? [mirrors.mount] : [], limited, beforeLaunch }, context);
+  start.dispose();
   const started = await recordStart(job, context);
   claim.noteStarted(started);
   logger.info('job started', { runtime: runtime.name });
@@ -111,12 +124,13 @@ async function takeSlot({ arrival }: JobRecord, context: JobContext, stop: Abort
   return slot;
 }
 
-const takesMounts = ({ name }: JobContext['runtime']) => name !== 'host' && name !== 'kubernetes';
+/** Other jobs run on the host, or in a cluster. */
+const isContainerHere = ({ name }: JobContext['runtime']) => name !== 'host' && name !== 'kubernetes';
 
 /** A job never fails because of a mirror. Agents on the host and in clusters find no mounts of this machine. */
 async function beginMirrors({ mirrors, runtime, invocation, github, logger }: JobContext) {
   const connection = github.find(invocation?.PrivateGithubConnectionID);
-  if (mirrors === undefined || connection === undefined || !takesMounts(runtime)) return undefined;
+  if (mirrors === undefined || connection === undefined || !isContainerHere(runtime)) return undefined;
   return mirrors.begin(githubRepos(invocation), connection).catch((error: unknown) => {
     logger.warn('cannot use git mirrors', { error });
     return undefined;

@@ -77,6 +77,12 @@ describe('a command', () => {
     await eventually(async () => !isAlive(pid));
   });
 
+  test('can have a lower priority than this process', async () => {
+    const nice = async (options: { niceness?: number }) =>
+      Number((await runCommand('/bin/sh', ['-c', 'sleep 0.2; nice'], { env: process.env, ...options })).stdout);
+    assert.equal((await nice({ niceness: 5 })) - (await nice({})), 5);
+  });
+
   test('with too much output is an error', async () => {
     await assert.rejects(sh('head -c 5000000 /dev/zero'), { code: 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER' });
   });

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
+import { getPriority, setPriority } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { errorCode } from './errors.ts';
@@ -20,6 +21,8 @@ export interface CommandOptions {
   exitWithParent?: boolean;
   /** Becomes standard input; by default there is none. */
   input?: AsyncIterable<Uint8Array>;
+  /** Added to the nice value of the command: with a positive one, it gives way to this process on a busy machine. */
+  niceness?: number;
   /** A command that writes more is stopped, and rejects. By default 4 MiB. */
   maxOutputBytes?: number;
 }
@@ -34,6 +37,7 @@ const graceMs = 2000;
  */
 export function runCommand(file: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
   const { env, signal, timeoutMs, exitWithParent = false, input, maxOutputBytes = defaultMaxOutputBytes } = options;
+  const { niceness = 0 } = options;
   if (signal?.aborted) return Promise.reject(signal.reason);
   const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
   const command = exitWithParent
@@ -46,6 +50,7 @@ export function runCommand(file: string, args: readonly string[], options: Comma
     else if (errorCode(error) === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') reject(error);
     else resolve({ exitCode: child.exitCode ?? undefined, stdout, stderr });
   });
+  if (niceness > 0) lowerPriority(child.pid, niceness);
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => stopChild(child), timeoutMs);
   // Rejects before the command has exited, which can take until SIGKILL.
   const abort = () => {
@@ -96,6 +101,16 @@ function exitWithParentArgs(file: string, args: readonly string[]): string[] {
 function asNotFound(file: string, error: Error): Error {
   if (file.includes('/') || errorCode(error) !== 'EACCES') return error;
   return Object.assign(new Error(`command ${file} not found`, { cause: error }), { code: 'ENOENT' });
+}
+
+/** Optional: the process may have exited, and the system may have no such values. */
+function lowerPriority(pid: number | undefined, niceness: number): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, getPriority() + niceness);
+  } catch {
+    // It runs as it is.
+  }
 }
 
 function stopChild(child: ChildProcess): void {

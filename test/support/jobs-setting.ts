@@ -43,7 +43,7 @@ export class JobsSetting implements AsyncDisposable {
   readonly logged: string[] = [];
   readonly features = new Set<ServerFeature>();
   /** For tests that shorten the times. */
-  timing: Pick<JobsOptions, 'turnWatch' | 'exitGrace' | 'sleep' | 'mirrors' | 'networkReports'> = {};
+  timing: Pick<JobsOptions, 'startsAtOnce' | 'turnWatch' | 'exitGrace' | 'sleep' | 'mirrors' | 'networkReports'> = {};
   readonly #transport: Dispatcher = createTransport({});
   #store!: JobStore;
   #jobs!: Jobs;

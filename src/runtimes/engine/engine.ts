@@ -107,6 +107,8 @@ export interface RuntimeOptions {
   logger: Logger;
 }
 
+// As in the script of the shim.
+const niceness = 5;
 // The location changes only with the configuration of the engine's client, a daemon can be restarted with another one at any time.
 const locationLifetimeMs = 60_000;
 const daemonLifetimeMs = 10_000;
@@ -117,7 +119,8 @@ const conmonOomFile = 'oom';
 /** A runtime that works through an engine's command, which is given argument arrays and no shell. */
 export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Runtime {
   const { env, instanceId, limits, caFile, logger, protectedPaths = [] } = options;
-  const run: RunEngine = (args, options = {}) => runCommand(engine.command, args, { env, ...options });
+  // With the priority of jobs, whose containers the commands are for.
+  const run: RunEngine = (args, options = {}) => runCommand(engine.command, args, { env, niceness, ...options });
 
   async function checkReady(signal?: AbortSignal): Promise<Readiness> {
     try {
