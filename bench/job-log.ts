@@ -31,7 +31,7 @@ interface Setting {
 }
 
 const mib = 2 ** 20;
-const rounds = 7;
+const rounds = 10;
 const maxLogMib = 200;
 const pingIntervalMs = 20;
 const sampleMs = 10;

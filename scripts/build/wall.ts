@@ -1,4 +1,4 @@
-/** Compiles the first programs of containers, and puts them into a bundle. Linux only: machines with containers need them. */
+/** Compiles the programs in C, most of them the first ones of containers, and puts them into a bundle. Linux only. */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmod, glob, mkdir, readFile, rename, rm } from 'node:fs/promises';
@@ -15,10 +15,17 @@ const sources = {
   'pod-init': ['src/wall/pod-init/*.c', 'src/wall/init/{detach,filter,forward,mounts,probe,refuse,system}.c'],
   // Of pods.
   start: ['src/runtimes/kubernetes/manifest/start/*.c', 'src/wall/init/system.c'],
+  // Copies the output of jobs on this machine.
+  'log-copier': ['src/shim/log-copier/*.c', 'src/wall/init/system.c'],
 } as const;
 type Program = keyof typeof sources;
 /** The functions of the modules in whose place the programs are. */
-const readers = { init: 'readInitProgram', 'pod-init': 'readPodInitProgram', start: 'readStartProgram' } as const;
+const readers = {
+  init: 'readInitProgram',
+  'pod-init': 'readPodInitProgram',
+  start: 'readStartProgram',
+  'log-copier': 'readLogCopier',
+} as const;
 const output = join(root, 'dist/wall');
 
 const flags = [
@@ -73,7 +80,7 @@ export function wallInside({ required = false } = {}): Plugin {
     name: 'wall-inside',
     setup: (bundle) =>
       bundle.onLoad(
-        { filter: /[\\/](wall[\\/](pod-)?init|manifest[\\/]start)-program\.ts$/ },
+        { filter: /[\\/](wall[\\/](pod-)?init|manifest[\\/]start|shim[\\/]log-copier)-program\.ts$/ },
         async ({ path: file }) => {
           const program = basename(file, '-program.ts') as Program;
           const programs: Record<string, string> = {};

@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process';
-import { open } from 'node:fs/promises';
+import { chmod, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { environmentFailure } from '../lib/environment-failure.ts';
 import { errorCode } from '../lib/errors.ts';
+import { createFile, move, temporaryName } from '../lib/files.ts';
 import { appendToOwnFile } from '../lib/private-folder.ts';
+import { readLogCopier } from './log-copier-program.ts';
 import { shimName } from './processes.ts';
 import { logWriterScript, shimScript } from './scripts.ts';
 import { createState, readState } from './state.ts';
@@ -32,6 +36,8 @@ export interface Launch {
   cwd: string;
   /** The shell that runs the shim. */
   shell?: string;
+  /** Whether the log writer gets its program in C, where there is one. Without it, it does the same with `dd`. */
+  hasCopier?: boolean;
 }
 
 /**
@@ -39,7 +45,7 @@ export interface Launch {
  * output to the job's log and records its exit code, whether or not this process is alive.
  * @throws LaunchError if the job was launched before
  */
-export async function launch({ job, command, env, cwd, shell = '/bin/sh' }: Launch): Promise<void> {
+export async function launch({ job, command, env, cwd, shell = '/bin/sh', hasCopier = true }: Launch): Promise<void> {
   const { phase } = await readState(job.folder);
   if (phase !== 'none' && phase !== 'new') throw launchedBefore(job);
   await using request = await open(job.requestFile, 'r');
@@ -47,8 +53,24 @@ export async function launch({ job, command, env, cwd, shell = '/bin/sh' }: Laun
   await createState(job.folder, phase).catch((error: unknown) => {
     throw ['EEXIST', 'ENOENT'].includes(errorCode(error) ?? '') ? launchedBefore(job) : error;
   });
+  if (hasCopier) await writeLogCopier(job.folder);
   const args = [shimName, job.folder, job.logFile, String(job.maxLogBytes), shell, logWriterScript, ...command];
   await spawnDetached(shell, ['-c', shimScript, ...args], { requestFd: request.fd, env, cwd });
+}
+
+/** A log writer that does not find it does without, so a full disk does not prevent the start. */
+async function writeLogCopier(folder: string): Promise<void> {
+  const program = await readLogCopier(process.arch);
+  if (program === undefined) return;
+  try {
+    const path = join(folder, 'log-copier');
+    const unfinished = temporaryName(path);
+    await createFile(unfinished, program);
+    await chmod(unfinished, 0o700);
+    await move(unfinished, path);
+  } catch (error) {
+    if (environmentFailure(error) === undefined) throw error;
+  }
 }
 
 function launchedBefore({ jobId }: JobPaths): LaunchError {
