@@ -48,7 +48,7 @@ function judgeInodes(folder: string, free = minFreeInodes): Finding | undefined 
 }
 
 function judge(folder: string, free: number, minFreeGib: number): Finding {
-  const message = `${(free / gib).toFixed(1)} GiB free for ${folder}`;
+  const message = `${(free / gib).toFixed(1)} GiB free on the file system of ${folder}`;
   if (free >= minFreeGib * gib) return passed(folder, message);
   return failed(folder, `${message}: jobs are rejected below ${minFreeGib} GiB`, {
     text: 'Free disk space. List the largest folders.',

@@ -1,6 +1,6 @@
 /** Why a job ended, for people and for programs. */
 import { constants } from 'node:os';
-import { describeUse, type LimitUse } from '../limits/limits.ts';
+import { describeUse, type ReachedLimit } from '../limits/limits.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import { describeTurnEnd, type TurnEnd } from './turn-end.ts';
 
@@ -38,7 +38,7 @@ export function turnEndReason(end: TurnEnd): EndReason {
 export const killedReason: EndReason = { code: 'killed', text: 'killed by user' };
 
 /** The reason if the job was stopped at a limit. */
-export function limitReason(use: LimitUse): EndReason {
+export function limitReason(use: ReachedLimit): EndReason {
   return { code: 'limit-reached', text: `limit reached: ${describeUse(use)}` };
 }
 

@@ -140,7 +140,7 @@ describe('a job that its runtime has stopped', () => {
     });
     assert.match(
       (await endOf({ stopped, reached: { limit: 'disk_gib' } })).failure,
-      /it used 512 MiB of disk space, and limits\.disk_gib is 512 MiB\.$/,
+      /: it reached limits\.disk_gib, which is 512 MiB\.$/,
     );
   });
 });

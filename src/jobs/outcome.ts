@@ -4,7 +4,7 @@ import { type Report, refusedHosts } from '../gateway/report.ts';
 import { environmentFailure, failureRemedy, isOutOfInodes } from '../lib/environment-failure.ts';
 import { formatError, UserError } from '../lib/errors.ts';
 import { trimEnd } from '../lib/trim-end.ts';
-import { describeUse, type LimitUse } from '../limits/limits.ts';
+import { describeUse, type ReachedLimit } from '../limits/limits.ts';
 import type { JobExit } from '../runtimes/runtime.ts';
 import type { Unreachable } from './agent-server.ts';
 import { signalName } from './end-reason.ts';
@@ -17,7 +17,7 @@ interface ExitContext {
   /** Undefined if the job had no wall. */
   egress?: Report | undefined;
   /** The limit at which it was stopped. */
-  reached?: LimitUse | undefined;
+  reached?: ReachedLimit | undefined;
 }
 
 /**
@@ -55,7 +55,7 @@ export function describeStop(end: TurnEnd): string {
   return `The agent was stopped: ${text}.`;
 }
 
-function describeReached(use: LimitUse): string {
+function describeReached(use: ReachedLimit): string {
   return `The agent was stopped at a limit: ${describeUse(use)}.`;
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from '../lib/logger.ts';
 import { retryForever } from '../lib/retry.ts';
 import type { Sleep } from '../lib/sleep.ts';
 import { readReached } from '../limits/files.ts';
-import { describeUse, type LimitUse } from '../limits/limits.ts';
+import { describeUse, type ReachedLimit } from '../limits/limits.ts';
 import { watchWarden } from '../limits/warden-process.ts';
 import type { JobExit, Runtime } from '../runtimes/runtime.ts';
 import { whyUnreachable } from './agent-server.ts';
@@ -101,10 +101,11 @@ async function findReached(
   { jobId, limits }: JobRecord,
   exit: JobExit,
   store: JobStore,
-): Promise<LimitUse | undefined> {
-  const { limit, used = 0 } = exit.reached ?? {};
+): Promise<ReachedLimit | undefined> {
+  const { limit, used } = exit.reached ?? {};
   const allowed = limit && limits?.[limit];
-  if (limit !== undefined && allowed !== undefined) return { limit, allowed, used: Math.max(used, allowed) };
+  if (limit !== undefined && allowed !== undefined)
+    return { limit, allowed, used: used === undefined ? undefined : Math.max(used, allowed) };
   return (exit.startError ?? exit.stopped) === undefined ? await readReached(store.paths(jobId)) : undefined;
 }
 

@@ -49,8 +49,15 @@ const sentences: Readonly<Record<LimitName, (used: string, allowed: string) => s
   max_cost: (used, allowed) => `its models cost ${used}, and limits.max_cost is ${allowed}`,
 };
 
+/** The limit at which a job ended. */
+export interface ReachedLimit extends Omit<LimitUse, 'used'> {
+  /** Undefined if the runtime does not report it: the kubelet names the limit only. */
+  used: number | undefined;
+}
+
 /** As a clause: which limit, how much was used, and how much is allowed. */
-export function describeUse({ limit, used, allowed }: LimitUse): string {
+export function describeUse({ limit, used, allowed }: ReachedLimit): string {
+  if (used === undefined) return `it reached limits.${limit}, which is ${describeAmount(limit, allowed)}`;
   return sentences[limit](describeAmount(limit, used), describeAmount(limit, allowed));
 }
 

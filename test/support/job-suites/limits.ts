@@ -41,9 +41,13 @@ export function testLimits(name: ContainerRuntime): void {
       for (const taskId of running) await eventually(async () => (await logOf(taskId)).includes('begun'), patienceMs);
       await setting.restart(() => delay(10_000));
       const stopped = 'The agent was stopped at a limit: ';
+      const ofDiskUse =
+        name === 'kubernetes'
+          ? 'it reached limits\\.disk_gib, which is 102 MiB'
+          : 'it used \\d+ MiB of disk space, and limits\\.disk_gib is 102 MiB';
       const sentences = [
         new RegExp(`^${stopped}it ran for 1\\d(?:\\.\\d)? s, and limits\\.max_duration is 10 s\\. Its log is on `),
-        new RegExp(`^${stopped}it used \\d+ MiB of disk space, and limits\\.disk_gib is 102 MiB\\. Its log is on `),
+        new RegExp(`^${stopped}${ofDiskUse}\\. Its log is on `),
         /no output, network traffic or processor use for \S+ s, and limits\.idle_timeout is 5\.0 s\. Its log is on /,
       ];
       for (const [n, taskId] of running.entries()) {

@@ -34,7 +34,7 @@ describe('plan42 runner doctor', () => {
     assert.equal(of('runtime').found[0], 'apple: container 1.3.1, its services are started when they are needed');
     assert.equal(of('images').found[0], 'all images allowed; pull policy "always"');
     assert.equal(of('github').found[0], 'github.work.token: octocat (repo, read:org)');
-    assert.match(of('disk').found[0] ?? '', /GiB free for .*state/);
+    assert.match(of('disk').found[0] ?? '', /GiB free on the file system of .*state/);
   });
 
   test('changes and starts nothing', async () => {
