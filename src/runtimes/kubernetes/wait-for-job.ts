@@ -7,6 +7,7 @@ import type { JobPaths } from '../../shim/shim.ts';
 import type { JobExit } from '../runtime.ts';
 import { isNotFound, type KubeApi } from './api/kube-api.ts';
 import { isTransient } from './create.ts';
+import type { Explanation } from './explain/objects.ts';
 import { explainLost, findExit, findProblem, isNodeLost, startTimedOut } from './explain-exit.ts';
 import type { Marker } from './job-marker.ts';
 import { followLog } from './logs/follow-log.ts';
@@ -107,8 +108,9 @@ async function waitForStart(
 ): Promise<{ pod: string } | JobExit> {
   const { view, startTimeoutMs, logger, signal } = deps;
   let logged: string | undefined;
-  const logProblem = (reason: string | undefined) => {
-    if (reason !== undefined && reason !== logged) logger.warn('job is not starting yet', { job_id: jobId, reason });
+  const logProblem = ({ reason, remedy }: Partial<Explanation> = {}) => {
+    if (reason !== undefined && reason !== logged)
+      logger.warn('job is not starting yet', { job_id: jobId, reason, remedy });
     logged = reason;
   };
   const timeout = new AbortController();
@@ -124,7 +126,7 @@ async function waitForStart(
   try {
     const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
     const look = (state: JobInCluster) => {
-      logProblem(findProblem(sameJob(state, uid))?.reason);
+      logProblem(findProblem(sameJob(state, uid)));
       return find(state);
     };
     return await view.waitFor(name, look, either);

@@ -49,9 +49,9 @@ const problems: Readonly<Record<string, string>> = {
   'runtime-class-missing':
     'final: the cluster refused its pod: pod rejected: RuntimeClass "gvisor" not found. Correct kubernetes.pod_template or the limits of jobs, or change the policy of the cluster.',
   'secret-of-variable-missing':
-    'waits: the configuration of its container is incomplete: secret "tokens" not found. Create what is missing in the namespace, or correct kubernetes.pod_template.',
+    'waits: the configuration of its container is incomplete: secret "tokens" not found. Create the Secret tokens, which kubernetes.pod_template names: kubectl create secret generic tokens --from-file=KEY=FILE',
   'secret-of-volume-missing':
-    'waits: the node cannot mount a volume of its pod: MountVolume.SetUp failed for volume "v" : secret "tokens" not found. Create what is missing, or correct the volumes of kubernetes.pod_template.',
+    'waits: the node cannot mount a volume of its pod: MountVolume.SetUp failed for volume "v" : secret "tokens" not found. Create the Secret tokens, which kubernetes.pod_template names: kubectl create secret generic tokens --from-file=KEY=FILE',
   'host-path-missing':
     'waits: the node cannot mount a volume of its pod: MountVolume.SetUp failed for volume "v" : hostPath type check failed: /missing-folder is not a directory. Create what is missing, or correct the volumes of kubernetes.pod_template.',
   'root-not-allowed':

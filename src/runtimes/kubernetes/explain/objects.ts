@@ -12,6 +12,7 @@ interface Condition {
 
 export interface Terminated {
   exitCode: number;
+  containerID?: string | undefined;
   signal?: number;
   reason?: string | undefined;
   message?: string | undefined;
@@ -30,6 +31,7 @@ export interface ContainerStatus {
       }
     | undefined;
   lastState?: { terminated?: Terminated } | undefined;
+  restartCount?: number | undefined;
 }
 
 export interface JobObject {
@@ -37,7 +39,7 @@ export interface JobObject {
 }
 
 export interface PodObject {
-  metadata: { name: string; deletionTimestamp?: string | null | undefined };
+  metadata: { name: string; namespace?: string | undefined; deletionTimestamp?: string | null | undefined };
   spec?: {
     nodeName?: string | undefined;
     containers?: readonly { name: string; image?: string | undefined }[] | undefined;

@@ -1,5 +1,6 @@
 /** Why a job has not started yet, from the newest state of its objects. */
 import { explainPull } from './image-pull.ts';
+import { remedyForMissing, remedyForPullSecret } from './missing-object.ts';
 import {
   agentStatus,
   type ContainerStatus,
@@ -35,7 +36,7 @@ export function explainStart({ job, pod, events }: Picture): StartProblem | unde
     const event = newestWarning(events, 'Job', ['FailedCreate']);
     return event && explainCreate(event);
   }
-  return explainWaiting(pod, events) ?? explainScheduling(pod, events) ?? explainPodEvent(events);
+  return explainWaiting(pod, events) ?? explainScheduling(pod, events) ?? explainPodEvent(pod, events);
 }
 
 /** The API server refused the pod: by a quota, a policy, a webhook. */
@@ -71,22 +72,28 @@ function explainCreate({ message = '' }: EventObject): StartProblem {
 
 function explainWaiting(pod: PodObject, events: readonly EventObject[]): StartProblem | undefined {
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  const { namespace } = pod.metadata;
   const agent = agentStatus(pod);
   // The agent's container first: its state is what people look for.
   const others = [...initContainerStatuses, ...containerStatuses].filter((status) => status !== agent);
   for (const status of agent === undefined ? others : [agent, ...others]) {
     const { reason = '', message = '' } = status.state?.waiting ?? {};
     if (ordinaryWaits.has(reason)) continue;
-    return explainContainer(status, { reason, message }, imageOf(pod, status), events);
+    return explainContainer(status, { reason, message }, { image: imageOf(pod, status), events, namespace });
   }
   return undefined;
+}
+
+interface ContainerContext {
+  image: string;
+  events: readonly EventObject[];
+  namespace: string | undefined;
 }
 
 function explainContainer(
   { name }: ContainerStatus,
   { reason, message }: { reason: string; message: string },
-  image: string,
-  events: readonly EventObject[],
+  { image, events, namespace }: ContainerContext,
 ): StartProblem {
   const words = clause(message);
   if (pullReasons.has(reason)) {
@@ -96,7 +103,7 @@ function explainContainer(
       'Pod',
       ['Failed'],
     );
-    return explainPull(image, isWithoutCause ? (failed?.message ?? '') : message);
+    return withPullSecret(explainPull(image, isWithoutCause ? (failed?.message ?? '') : message), events, namespace);
   }
   if (reason === 'InvalidImageName')
     return {
@@ -110,14 +117,20 @@ function explainContainer(
       remedy: 'Load it on each node, or set images.pull_policy to "if-not-present".',
       isFinal: true,
     };
-  if (reason === 'CreateContainerConfigError') return explainConfig(words);
+  if (reason === 'CreateContainerConfigError') return explainConfig(words, namespace);
   return {
     reason: `the node cannot create the container ${name} (${reason})${words === '' ? '' : `: ${words}`}`,
     isFinal: false,
   };
 }
 
-function explainConfig(words: string): StartProblem {
+/** Without its Secret, a registry denies what it would give, or hides it. */
+function withPullSecret(problem: StartProblem, events: readonly EventObject[], namespace: string | undefined) {
+  const remedy = remedyForPullSecret(events, namespace);
+  return remedy === undefined ? problem : { ...problem, remedy };
+}
+
+function explainConfig(words: string, namespace: string | undefined): StartProblem {
   if (/runAsNonRoot|non-numeric user/.test(words))
     return {
       reason: `the pod may not run as root, but its image does: ${clause(words.replace(/ \(pod: .*$/, ''))}`,
@@ -127,7 +140,9 @@ function explainConfig(words: string): StartProblem {
   // Another program may be about to create it.
   return {
     reason: `the configuration of its container is incomplete: ${words}`,
-    remedy: 'Create what is missing in the namespace, or correct kubernetes.pod_template.',
+    remedy:
+      remedyForMissing(words, namespace) ??
+      'Create what is missing in the namespace, or correct kubernetes.pod_template.',
     isFinal: false,
   };
 }
@@ -157,18 +172,23 @@ function schedulingRemedy(words: string): string {
 
 const failedPull = /^Failed to pull image "([^"]*)"/;
 
-function explainPodEvent(events: readonly EventObject[]): StartProblem | undefined {
+function explainPodEvent(
+  { metadata: { namespace } }: PodObject,
+  events: readonly EventObject[],
+): StartProblem | undefined {
   // The other failures of a container are in its state a moment later, in better words.
   const relevant = events.filter(({ reason, message = '' }) => reason !== 'Failed' || failedPull.test(message));
   const event = newestWarning(relevant, 'Pod', podEvents);
   if (event === undefined) return undefined;
   const [, image] = failedPull.exec(event.message ?? '') ?? [];
-  if (image !== undefined) return explainPull(image, event.message ?? '');
+  if (image !== undefined) return withPullSecret(explainPull(image, event.message ?? ''), events, namespace);
   const words = clause(event.message ?? '');
   if (/Volume|Mount/.test(event.reason ?? ''))
     return {
       reason: `the node cannot mount a volume of its pod: ${words}`,
-      remedy: 'Create what is missing, or correct the volumes of kubernetes.pod_template.',
+      remedy:
+        remedyForMissing(words, namespace) ??
+        'Create what is missing, or correct the volumes of kubernetes.pod_template.',
       isFinal: false,
     };
   return { reason: `the node cannot start its pod (${event.reason}): ${words}`, isFinal: false };

@@ -13,6 +13,7 @@ import { gatewayLabel, gatewayName, jobAnnotation, namePrefix } from '../manifes
 /** An object as the API server sends it: like the types of the client, but with dates as text. */
 interface RawMetadata {
   name: string;
+  namespace?: string;
   uid: string;
   creationTimestamp?: string;
   deletionTimestamp?: string;
@@ -75,10 +76,10 @@ export function viewJob({ metadata, spec, status }: RawJob): JobView {
 }
 
 export function viewPod({ metadata, spec, status = {} }: RawPod): PodView {
-  const { name, deletionTimestamp } = metadata;
+  const { name, namespace, deletionTimestamp } = metadata;
   const { phase = 'Pending', reason, message, conditions, initContainerStatuses, containerStatuses } = status;
   const object: PodObject = {
-    metadata: { name, deletionTimestamp },
+    metadata: { name, namespace, deletionTimestamp },
     spec: {
       nodeName: spec?.nodeName,
       containers: spec?.containers?.map(({ name: of, image }) => ({ name: of, image })),
@@ -107,8 +108,8 @@ export function viewPod({ metadata, spec, status = {} }: RawPod): PodView {
   };
 }
 
-function keepStatus({ name, image, state, lastState }: ContainerStatus): ContainerStatus {
-  return { name, image, state, lastState };
+function keepStatus({ name, image, state, lastState, restartCount }: ContainerStatus): ContainerStatus {
+  return { name, image, state, lastState, restartCount };
 }
 
 /** Undefined for an event about an object that is not ours. */
