@@ -1,8 +1,13 @@
 import { parseMessage, parseReachedLimit } from '../../src/gateway/pod/channel.ts';
+import { tryParseJson } from '../../src/lib/json.ts';
 import { parseReport } from '../../src/runtimes/check/script.ts';
+import { explainRefusal } from '../../src/runtimes/kubernetes/dry-run.ts';
 import { explainPull } from '../../src/runtimes/kubernetes/explain/image-pull.ts';
+import { remedyForMissing, remedyForPullSecret } from '../../src/runtimes/kubernetes/explain/missing-object.ts';
 import { explainStart } from '../../src/runtimes/kubernetes/explain/start-problem.ts';
 import { createTimestampReader } from '../../src/runtimes/kubernetes/logs/timestamps.ts';
+import { findInTemplate } from '../../src/runtimes/kubernetes/manifest/find-in-template.ts';
+import { findOpenings } from '../../src/runtimes/kubernetes/manifest/openings.ts';
 import { judgeReport, PodReport } from '../../src/runtimes/kubernetes/probe/report.ts';
 import type { Target } from '../target.ts';
 
@@ -15,7 +20,7 @@ const event = (kind: string, reason: string, message: string) => ({
 
 const expected = {
   ...{ nonce: 'n', image: 'r/a:1', entrypoint: '/agent', noNewPrivileges: true },
-  ...{ memoryBytes: 2 ** 30, cpus: 4 },
+  ...{ memoryBytes: 2 ** 30, cpus: 4, causes: {} },
 };
 
 export const targets: readonly Target[] = [
@@ -88,5 +93,45 @@ export const targets: readonly Target[] = [
       const half = bytes.length >> 1;
       return [read(bytes.subarray(0, half)).length, read(bytes.subarray(half)).length, timeless];
     },
+  },
+  {
+    covers: [
+      'runtimes/kubernetes/dry-run.ts#explainRefusal',
+      'runtimes/kubernetes/explain/missing-object.ts#remedyForMissing',
+      'runtimes/kubernetes/explain/missing-object.ts#remedyForPullSecret',
+    ],
+    corpus: [
+      'Job.batch "x" is invalid: spec.template.spec.containers[0].securityContext: Invalid value: cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
+      'MountVolume.SetUp failed for volume "v" : secret "tokens" not found',
+      "couldn't find key API_KEY in Secret agents/tokens",
+      'Unable to retrieve some image pull secrets (registry, other); attempting to pull the image may not succeed.',
+    ],
+    run: (text: string) => [
+      explainRefusal(text, { template: { file: '/pod.yaml', content: {} }, openings: [] }).reason,
+      remedyForMissing(text, 'agents'),
+      remedyForPullSecret([event('Pod', 'FailedToRetrieveImagePullSecret', text)], 'agents'),
+    ],
+  },
+  {
+    covers: [
+      'runtimes/kubernetes/manifest/find-in-template.ts#findInTemplate',
+      'runtimes/kubernetes/manifest/find-in-template.ts#isTree',
+      'runtimes/kubernetes/manifest/find-in-template.ts#listOf',
+      'runtimes/kubernetes/manifest/find-in-template.ts#treeOf',
+      'runtimes/kubernetes/manifest/openings.ts#findOpenings',
+    ],
+    corpus: [
+      '{"spec":{"hostNetwork":true,"containers":[{"name":"agent","securityContext":{"privileged":true}},{"name":"b","securityContext":null}]}}',
+      '{"spec":{"volumes":[{"name":"v","hostPath":{"path":"/"}}],"containers":[{"name":"agent","volumeMounts":[{"name":"v"}],"lifecycle":{"preStop":{"exec":{}}}}]}}',
+    ],
+    run: (text: string) => {
+      const template = tryParseJson(text);
+      const ours = { spec: { containers: [{ name: 'agent', securityContext: { allowPrivilegeEscalation: false } }] } };
+      const path = ['spec', 'containers', 'agent', 'resources', 'limits', 'cpu'];
+      return [findOpenings(template, ours, template), findInTemplate(template, path)];
+    },
+    // Each field of a container has a sentence, and quotes its value.
+    maxGrowth: 40,
+    maxKiB: 8,
   },
 ];

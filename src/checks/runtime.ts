@@ -1,14 +1,14 @@
-import { type Config, localRuntimeNames, type RuntimeName, runtimeNames } from '../config/schema.ts';
+import { type Config, localRuntimeNames, type RuntimeName } from '../config/schema.ts';
 import { isJobId } from '../jobs/job-id.ts';
-import { ExitCode } from '../lib/errors.ts';
+import { ExitCode, UserError } from '../lib/errors.ts';
 import { checkInstanceId } from '../runtimes/check/names.ts';
-import type { Runtime } from '../runtimes/runtime.ts';
+import type { Runtime, RuntimeWarning } from '../runtimes/runtime.ts';
 import { createRuntime } from '../runtimes/select.ts';
 import type { RuntimeStatus } from '../runtimes/status.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, failed, passed, warning } from './finding.ts';
 
-type Candidate = Omit<RuntimeStatus, 'installed'> & { warnings: readonly string[] };
+type Candidate = Omit<RuntimeStatus, 'installed'> & { warnings: readonly RuntimeWarning[] };
 
 const subject = 'runner.runtime';
 
@@ -19,7 +19,7 @@ export function checkRuntime(context: CheckContext): Promise<readonly Finding[]>
     const chosen = choose(all, config);
     const others = all.filter((each) => each !== chosen && each.readiness.ready).map(({ name }) => name);
     if (chosen === undefined) return [noneReady(all)];
-    if (!chosen.readiness.ready) return [notReady(chosen, others)];
+    if (!chosen.readiness.ready) return [notReady(chosen, others), ...notesOf(chosen)];
     const alternatives = others.length > 0 ? ` (also ready: ${others.join(', ')})` : '';
     const runtime = create(chosen.name, config, context);
     return [
@@ -67,8 +67,9 @@ async function inspectRuntimes(context: CheckContext): Promise<Candidate[]> {
   return Promise.all(candidateNames(config).map((name) => inspectRuntime(name, config, context)));
 }
 
-// A cluster that only a kubeconfig names is none of the runner's business.
-const candidateNames = ({ runner }: Config) => (runner.runtime === 'kubernetes' ? runtimeNames : localRuntimeNames);
+// A cluster that only a kubeconfig names is none of the runner's business. A runner of a cluster needs no engine of its machine.
+const candidateNames = ({ runner }: Config): readonly RuntimeName[] =>
+  runner.runtime === 'kubernetes' ? ['kubernetes'] : localRuntimeNames;
 
 function choose(all: readonly Candidate[], { runner }: Config): Candidate | undefined {
   if (runner.runtime !== undefined) return all.find(({ name }) => name === runner.runtime);
@@ -83,7 +84,14 @@ function create(name: RuntimeName, config: Config, { env, paths }: CheckContext)
 
 async function inspectRuntime(name: RuntimeName, config: Config, context: CheckContext): Promise<Candidate> {
   const runtime = create(name, config, context);
-  return { name, readiness: await runtime.checkReady(context.signal), warnings: runtime.warnings ?? [] };
+  try {
+    const warnings = (await runtime.warnings?.()) ?? [];
+    return { name, readiness: await runtime.checkReady(context.signal), warnings };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { message: reason, remedy = 'Correct the settings.' } = error;
+    return { name, readiness: { ready: false, reason, remedy }, warnings: [] };
+  }
 }
 
 function noneReady(all: readonly Candidate[]): Finding {
@@ -101,9 +109,12 @@ function notReady({ name, readiness }: Candidate, others: readonly string[]): Fi
   return failed(subject, `${name} is not ready: ${reason}`, { text }, ExitCode.runtime);
 }
 
-function cautions({ name, warnings }: Candidate, config: Config): Finding[] {
-  const notes = warnings.map((text) => warning(subject, text));
-  if (name !== 'host') return notes;
+const notesOf = ({ warnings }: Candidate): Finding[] =>
+  warnings.map(({ reason, remedy }) => warning(subject, reason, ...(remedy ? [{ text: remedy }] : [])));
+
+function cautions(chosen: Candidate, config: Config): Finding[] {
+  const notes = notesOf(chosen);
+  if (chosen.name !== 'host') return notes;
   const text = 'If you do not trust the agents with that, set runner.runtime to docker or podman.';
   const command = config.host.command?.[0] ?? '';
   return [

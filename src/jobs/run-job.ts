@@ -13,6 +13,7 @@ import { githubRepos } from './github-repos.ts';
 import { pullImage } from './images/pull-image.ts';
 import type { JobContext } from './job-context.ts';
 import { limitJob } from './limit-job.ts';
+import { takesMirrors } from './mirrors/mirrors.ts';
 import { reportStatus, startHeartbeats } from './progress.ts';
 import type { JobRecord } from './record.ts';
 import { startAgent } from './start-agent.ts';
@@ -127,10 +128,10 @@ async function takeSlot({ arrival }: JobRecord, context: JobContext, stop: Abort
 /** Other jobs run on the host, or in a cluster. */
 const isContainerHere = ({ name }: JobContext['runtime']) => name !== 'host' && name !== 'kubernetes';
 
-/** A job never fails because of a mirror. Agents on the host and in clusters find no mounts of this machine. */
+/** A job never fails because of a mirror. */
 async function beginMirrors({ mirrors, runtime, invocation, github, logger }: JobContext) {
   const connection = github.find(invocation?.PrivateGithubConnectionID);
-  if (mirrors === undefined || connection === undefined || !isContainerHere(runtime)) return undefined;
+  if (mirrors === undefined || connection === undefined || !takesMirrors(runtime.name)) return undefined;
   return mirrors.begin(githubRepos(invocation), connection).catch((error: unknown) => {
     logger.warn('cannot use git mirrors', { error });
     return undefined;

@@ -9,7 +9,7 @@ import { GithubConnections } from '../github/connections.ts';
 import { whyUnreachable } from '../jobs/agent-server.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { Jobs } from '../jobs/jobs.ts';
-import { Mirrors } from '../jobs/mirrors/mirrors.ts';
+import { Mirrors, takesMirrors } from '../jobs/mirrors/mirrors.ts';
 import { JobStore } from '../jobs/store.ts';
 import { authorityProblems } from '../lib/authority-variables.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -48,6 +48,7 @@ import { drainOnSignal, type ShutdownSignals } from './shutdown.ts';
 import { SlotReporter } from './slot-reporter.ts';
 import { logStart, warnOfUnboundSecrets } from './start-log.ts';
 import { TokenWatch } from './token-watch.ts';
+import { watchRefusal } from './watch-refusal.ts';
 
 export interface ServiceOptions {
   paths: Paths;
@@ -151,7 +152,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   });
   // After the jobs: until then, this replica may still report them.
   await using _replica = runtime.replicas;
-  await using mirrors = createMirrors(config, store, { env, logger });
+  await using mirrors = createMirrors(config, store, { env, logger, runtime: runtime.name });
   await using jobs = new Jobs({
     mirrors,
     onSlotsFree: () => slots.update(),
@@ -233,7 +234,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
   logStart(logger, { config, version: options.version, runtime: runtime.name, ...identity });
   warnOfUnboundSecrets(config, env, logger);
   tokenWatch.check();
-  for (const reason of runtime.warnings ?? []) logger.warn('runtime warning', { reason });
+  for (const warning of (await runtime.warnings?.()) ?? []) logger.warn('runtime warning', { ...warning });
+  using _refusal = await watchRefusal({ runtime, health, logger });
   const agentsChecked = whyUnreachable(runtime, config.runner.url).then((unreachable) => {
     if (unreachable !== undefined)
       logger.warn('agents cannot reach the server', { url: config.runner.url.href, ...unreachable });
@@ -291,9 +293,9 @@ export async function runService(options: ServiceOptions): Promise<void> {
 function createMirrors(
   { jobs, network }: Config,
   store: JobStore,
-  { env, logger }: { env: NodeJS.ProcessEnv; logger: Logger },
+  { env, logger, runtime }: { env: NodeJS.ProcessEnv; logger: Logger; runtime: RuntimeName },
 ): Mirrors | undefined {
-  if (!jobs.mirrors) return undefined;
+  if (!jobs.mirrors || !takesMirrors(runtime)) return undefined;
   const limits = { maxBytes: jobs.mirrorsGib * 2 ** 30, minFreeBytes: jobs.minFreeGib * 2 ** 30 };
   return new Mirrors({ folder: store.folders.mirrors, ...limits, env, caFile: network.caFile, logger });
 }

@@ -21,6 +21,12 @@ export type Readiness =
       isTemporary?: boolean;
     };
 
+export interface RuntimeWarning {
+  /** A sentence without its full stop. */
+  reason: string;
+  remedy?: string;
+}
+
 export type PullPolicy = 'always' | 'if-not-present' | 'never';
 
 export interface PullResult {
@@ -185,8 +191,16 @@ export interface Runtime {
   whyNoWall(): Promise<UserError | undefined>;
   /** Whether it holds the limits of jobs itself, without a process on this machine. */
   readonly holdsLimits?: boolean;
-  /** Settings that the runtime cannot apply, one sentence each. */
-  readonly warnings?: readonly string[];
+  /**
+   * Settings that the runtime cannot apply, and those that take protection from jobs.
+   * @throws UserError if no job can start with the settings
+   */
+  warnings?(): Promise<readonly RuntimeWarning[]>;
+  /**
+   * Why no job can start at the moment, although the runtime is ready, as far as that is known without a job. Undefined if nothing
+   * is known. @throws UserError, or an error of the runtime
+   */
+  whyRefused?(signal?: AbortSignal): Promise<{ reason: string; remedy: string } | undefined>;
   /**
    * Makes the image available according to the policy. Pulls of one image are never made at once.
    * @param beforePull called before a registry is asked

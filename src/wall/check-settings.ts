@@ -43,13 +43,18 @@ export async function checkWallSettings({ jobs, mounts, engine, ...settings }: W
     const remedy = 'Set jobs.no_new_privileges = true, or egress.mode = "off".';
     refuse('jobs.no_new_privileges is off, so a job could open sockets that have no network namespace', remedy);
   }
-  const open = jobs.capabilities.find((name) => !harmless.has(name.toUpperCase().replace(/^CAP_/, '')));
+  const open = findOpenCapability(jobs.capabilities);
   if (open !== undefined)
     refuse(
       `the capability ${open} opens networks`,
       `Remove "${open}" from jobs.capabilities, or set egress.mode = "off".`,
     );
   await checkWallMounts(mounts);
+}
+
+/** The first one that opens networks, if there is one. */
+export function findOpenCapability(names: readonly string[]): string | undefined {
+  return names.find((name) => !harmless.has(name.toUpperCase().replace(/^CAP_/, '')));
 }
 
 /** As far as it can be seen from outside: `init` searches the mounts, too. @throws UserError if they have a socket of a program */

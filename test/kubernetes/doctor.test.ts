@@ -106,7 +106,8 @@ suite('doctor', { concurrency: false }, () => {
     await using setting = (await setUp(t)) ?? null;
     if (!setting) return;
     const of = await setting.run('--image', agentImage);
-    assert.match(of('runtime').found[0] ?? '', /^kubernetes v1\.\d+\.\d+, doctor-/);
+    assert.match(of('runtime').found[0] ?? '', /^kubernetes v1\.\d+\.\d+, doctor-\d+$/);
+    assert.deepEqual([of('runtime').status, of('runtime').found.length], ['ok', 1]);
     const { found, status } = of('container');
     assert.equal(status, 'ok', found.join('\n'));
     assert.equal(found[0], accepted);
@@ -212,13 +213,31 @@ suite('doctor', { concurrency: false }, () => {
       'a template with a token',
       { template: { spec: { automountServiceAccountToken: true } } },
       /^in a pod of \S+: it has the token of a service account$/,
-      /automountServiceAccountToken/,
+      /^Remove automountServiceAccountToken: true from kubernetes\.pod_template\.$/,
+    ],
+    [
+      'a template without a security context',
+      { template: { spec: { containers: [{ name: 'agent', securityContext: null }] } } },
+      /^in a pod of \S+: it can gain privileges$/,
+      /^Remove securityContext: null of the container "agent" from kubernetes\.pod_template\.$/,
+    ],
+    [
+      'a privileged agent that may not gain privileges',
+      { template: { spec: { containers: [{ name: 'agent', securityContext: { privileged: true } }] } } },
+      /^the cluster refuses the Job of a task: .*cannot set `allowPrivilegeEscalation` to false and `privileged` to true/,
+      /^Remove securityContext\.privileged: true of the container "agent" from \S+pod\.json, or set jobs\.no_new_privileges = false\.$/,
+    ],
+    [
+      'a misspelt field',
+      { template: { spec: { nodeselector: {} } } },
+      /^the cluster refuses the Job of a task: .*unknown field "spec\.template\.spec\.nodeselector"/,
+      /^Correct kubernetes\.pod_template \S+pod\.json\.$/,
     ],
     [
       'a template without limits',
       { template: { spec: { containers: [{ name: 'agent', resources: { limits: null } }] } } },
       /^in a pod of \S+: its memory is not limited$/,
-      /Correct the resources/,
+      /^Remove resources\.limits: null of the container "agent" from kubernetes\.pod_template\.$/,
     ],
   ];
   for (const [what, given, reason, remedy] of refusals) {
@@ -237,6 +256,40 @@ suite('doctor', { concurrency: false }, () => {
       );
     });
   }
+
+  test('warns of what a template opens, and names the field', async (t) => {
+    const containers = [
+      {
+        name: 'agent',
+        securityContext: { allowPrivilegeEscalation: true, capabilities: { add: ['SYS_TIME'] } },
+        volumeMounts: [{ name: 'node', mountPath: '/node' }],
+      },
+    ];
+    const volumes = [{ name: 'node', hostPath: { path: '/tmp' } }];
+    await using setting = (await setUp(t, { template: { spec: { hostIPC: true, containers, volumes } } })) ?? null;
+    if (!setting) return;
+    const { found, status, remedies } = (await setting.run('--quick'))('runtime');
+    assert.equal(status, 'warning');
+    assert.deepEqual(found.slice(1), [
+      'kubernetes.pod_template sets hostIPC: true: agents share memory and message queues with the processes of the node',
+      'kubernetes.pod_template sets hostPath.path: /tmp of the volume "node": agents get /tmp of the node',
+      'kubernetes.pod_template sets securityContext.allowPrivilegeEscalation: true of the container "agent": programs of agents can gain privileges, such as by set-user-ID files',
+      'kubernetes.pod_template sets securityContext.capabilities.add: ["SYS_TIME"] of the container "agent": agents get the capabilities SYS_TIME in addition to jobs.capabilities',
+    ]);
+    assert.match(remedies[0]?.text ?? '', /^Remove it from \S+pod\.json if agents do not need it\.$/);
+  });
+
+  test('a template that cannot be used is the reason of the runtime', async (t) => {
+    const containers = [{ name: 'agent', image: 'other' }];
+    await using setting = (await setUp(t, { template: { spec: { containers } } })) ?? null;
+    if (!setting) return;
+    const of = await setting.run('--image', agentImage);
+    assert.match(
+      of('runtime').found[0] ?? '',
+      /^kubernetes is not ready: cannot use kubernetes\.pod_template .*the image/,
+    );
+    assert.equal(of('container').status, 'skipped');
+  });
 
   test('that is interrupted leaves nothing', async (t) => {
     // The pod waits for a node until then.

@@ -19,7 +19,7 @@ let images: Promise<void> | undefined;
 let namespaces = 0;
 
 /** Starts nothing yet. Undefined, and the test is skipped, if this machine cannot have a cluster. */
-async function setUp(t: TestContext) {
+async function setUp(t: TestContext, { template }: { template?: string } = {}) {
   const cluster = await requiresCluster(t);
   if (!cluster) return undefined;
   images ??= loadAgentImages(cluster);
@@ -32,9 +32,11 @@ async function setUp(t: TestContext) {
   undo.defer(() => rm(folder, { recursive: true }));
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, proxy.kubeconfig, { mode: 0o600 });
+  const templateFile = join(folder, 'pod.yaml');
+  if (template !== undefined) await writeFile(templateFile, template);
   const config = [
-    '[jobs]\nmemory_gib = 0.0625\ncpus = 0.1',
-    `[kubernetes]\nkubeconfig = "${kubeconfig}"`,
+    '[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nenv = ["KEY=value"]',
+    `[kubernetes]\nkubeconfig = "${kubeconfig}"${template === undefined ? '' : `\npod_template = "${templateFile}"`}`,
     `[health]\nlisten = "127.0.0.1:${healthPort}"\n`,
   ].join('\n');
   const options = { url: plane.server.url, token: await plane.newToken(), runtime: 'kubernetes' as const, config };
@@ -42,6 +44,7 @@ async function setUp(t: TestContext) {
   return {
     plane,
     proxy,
+    templateFile,
     start: async () => owned.use(await RunnerProcess.start(options)),
     health: async () => {
       const response = await fetch(`http://127.0.0.1:${healthPort}/`);
@@ -109,5 +112,61 @@ suite('a start', { concurrency: false }, () => {
     const runner = await setting.start();
     await runner.logged(/runtime not ready, retrying/, patienceMs);
     assert.equal(await runner.stop(), 0, runner.log);
+  });
+
+  const unusable: [what: string, template: string, error: RegExp][] = [
+    ['is not YAML', 'spec:\n  - a\n b', /cannot read kubernetes\.pod_template \S+: it is not YAML \(line \d\)/],
+    ['is no PodTemplateSpec', 'kind: Pod\nspec: {}', /cannot use kubernetes\.pod_template \S+: it has the key kind/],
+    [
+      'sets a variable of jobs.env',
+      'spec: { containers: [{ name: agent, env: [{ name: KEY, value: other }] }] }',
+      /it changes the variable KEY of the container "agent", which jobs\.env sets.*\n?.*Remove KEY from the file, or from jobs\.env/,
+    ],
+  ];
+  for (const [what, template, error] of unusable) {
+    test(`ends if the pod template ${what}`, async (t) => {
+      await using setting = (await setUp(t, { template })) ?? null;
+      if (!setting) return;
+      const runner = await setting.start();
+      assert.equal(await runner.ended(), 5, runner.log);
+      assert.match(runner.log, error);
+    });
+  }
+
+  test('ends if the pod template is missing', async (t) => {
+    await using setting = (await setUp(t, { template: '' })) ?? null;
+    if (!setting) return;
+    await rm(setting.templateFile);
+    const runner = await setting.start();
+    assert.equal(await runner.ended(), 5, runner.log);
+    assert.match(runner.log, /cannot read kubernetes\.pod_template \S+: ENOENT/);
+  });
+
+  test('with a pod template that the API server rejects warns, and is degraded until the file is corrected', async (t) => {
+    await using setting = (await setUp(t, { template: 'spec: { nodeselector: { pool: agents } }' })) ?? null;
+    if (!setting) return;
+    const runner = await setting.start();
+    const warned =
+      /WARN +runtime refuses all jobs error="the cluster refuses the Job of a task: .*unknown field \\"spec\.template\.spec\.nodeselector\\"" remedy="Correct kubernetes\.pod_template \S+\."/;
+    await runner.logged(warned, patienceMs);
+    const { body } = await setting.health();
+    assert.deepEqual(body, { phase: 'degraded', problems: ['runtime'], warnings: [] });
+    assert.match((await status(runner)).stdout, /Running, degraded.*the cluster refuses the Job of a task/);
+    assert.doesNotMatch(runner.log, /runner ready/);
+    await writeFile(setting.templateFile, 'spec: { hostPID: true }');
+    await runner.logged(/runner ready/, patienceMs);
+    assert.match(runner.log, /runtime accepts jobs again/);
+    assert.equal(((await setting.health()).body as { phase: string }).phase, 'ready');
+  });
+
+  test('warns of what a pod template opens', async (t) => {
+    await using setting = (await setUp(t, { template: 'spec: { hostPID: true }' })) ?? null;
+    if (!setting) return;
+    const runner = await setting.start();
+    await runner.logged(/runner ready/, patienceMs);
+    const warned =
+      /WARN +runtime warning reason="kubernetes\.pod_template sets hostPID: true: agents see the processes of the node and can send them signals" remedy="Remove it from \S+ if agents do not need it\."/;
+    assert.match(runner.log, warned);
+    assert.doesNotMatch(runner.log, /jobs\.pids|git mirrors/);
   });
 });

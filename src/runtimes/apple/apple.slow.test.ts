@@ -220,11 +220,11 @@ describe('a job', () => {
     await letGo(job);
     await setting.runtime.wait(job);
     assert.deepEqual(
-      setting.runtime.warnings?.map((warning) => /^jobs\.\w+/.exec(warning)?.[0]),
+      (await setting.runtime.warnings?.())?.map(({ reason }) => /^jobs\.\w+/.exec(reason)?.[0]),
       ['jobs.cpus', 'jobs.pids'],
     );
     await using plain = await setUp();
-    assert.deepEqual(plain.runtime.warnings, []);
+    assert.deepEqual(await plain.runtime.warnings?.(), []);
   });
 
   test('shows no part of its request in the process list, nor in the list of containers', async () => {

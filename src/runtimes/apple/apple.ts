@@ -198,7 +198,7 @@ export function createAppleRuntime({
     checkSettings: async () => void (await checkGiven(engineSettings)),
     whyUnmeasured: async () => 'each container is a virtual machine',
     whyNoWall: async () => noWall('apple'),
-    warnings: unapplied(limits),
+    warnings: async () => unapplied(limits).map((reason) => ({ reason })),
     pull,
     start: async (job, signal) => {
       if (job.egress !== undefined) throw noWall('apple');

@@ -8,7 +8,7 @@ import { isTransient } from './create.ts';
 const defaultTimeoutMs = 10_000;
 
 /** The rights that the runner needs in its namespace: verb, group, resource, subresource. */
-const needed = [
+export const runnerRights = [
   ['create', 'batch', 'jobs'],
   ['get', 'batch', 'jobs'],
   ['list', 'batch', 'jobs'],
@@ -67,7 +67,7 @@ export async function checkCluster(
   try {
     api = await connect();
     const { gitVersion } = await api.request<{ gitVersion: string }>('GET', '/version', limits);
-    const missing = await findMissing(api, [...needed, ...more], limits);
+    const missing = await findMissing(api, [...runnerRights, ...more], limits);
     if (missing.length > 0) {
       const remedy = `Give the runner a Role with these rights in the namespace ${api.namespace}, or set kubernetes.namespace.`;
       return {

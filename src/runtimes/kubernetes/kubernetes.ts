@@ -5,6 +5,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { formatError, UserError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isLoopback } from '../../lib/loopback.ts';
+import { orAborted } from '../../lib/or-aborted.ts';
 import { retry } from '../../lib/retry.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import { lowerWall } from '../../wall/wall.ts';
@@ -25,6 +26,8 @@ import type { KubeApi } from './api/kube-api.ts';
 import { checkCluster, replicaRights, wallRights } from './check-ready.ts';
 import { isTransient } from './create.ts';
 import { deleteJob, ifPresent } from './delete-job.ts';
+import { tryDryRun } from './dry-run.ts';
+import { findWarnings } from './find-warnings.ts';
 import { readIntent, readMarker, removeMarker } from './job-marker.ts';
 import { listStates } from './list-states.ts';
 import { gatewayName, instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
@@ -34,9 +37,10 @@ import { createLeaseStore } from './replicas/lease-store.ts';
 import { createReplicas } from './replicas/replicas.ts';
 import { restoreMarker } from './replicas/restore-marker.ts';
 import { createSeal } from './replicas/seal.ts';
-import { completeStart, readTemplate, startJob } from './start-job.ts';
+import { buildSampleJob } from './sample-job.ts';
+import { completeStart, startJob } from './start-job.ts';
 import { waitForJob } from './wait-for-job.ts';
-import { checkWall, mayHaveWall } from './walled/check-wall.ts';
+import { checkWall, checkWallTemplate, mayHaveWall } from './walled/check-wall.ts';
 import { keepGatewayFiles } from './walled/gateway-files.ts';
 import { noteSent } from './walled/replace-credentials.ts';
 import { endGateway, waitBehindWall } from './walled/wait-behind-wall.ts';
@@ -91,9 +95,20 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     return checkCluster(connected, { ...limits, more });
   }
 
+  /** Waiting does not help a runner that starts with it. A job that ends is not disturbed by it. */
+  async function findUnusableTemplate(): Promise<Readiness | undefined> {
+    try {
+      await buildSampleJob(settings, { instanceId });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return { ready: false, reason: error.message, remedy: error.remedy ?? 'Correct kubernetes.pod_template.' };
+    }
+  }
+
   async function checkSettings(): Promise<void> {
     valuesOf(jobs.env, env);
-    await readTemplate(kubernetes.podTemplate);
+    await buildSampleJob(settings, { instanceId });
     const [mount] = jobs.mounts;
     if (mount !== undefined)
       throw new UserError(`cannot mount ${mount.source}: pods do not have the files of the runner's machine`, {
@@ -219,7 +234,8 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     isInstalled: async () => (await cluster().catch(() => undefined)) !== undefined,
     checkReady: (signal) => checkReady({ signal }),
     // A runner that starts is patient: an API server that is starting, too, is slow.
-    prepare: (signal) => checkReady({ signal, timeoutMs: patientTimeoutMs }),
+    prepare: async (signal) =>
+      (await findUnusableTemplate()) ?? (await checkReady({ signal, timeoutMs: patientTimeoutMs })),
     checkPods: async (options) =>
       checkPods(options, { ...(await cluster()), settings, instanceId, env, caFile, logger }),
     findAgentAddress: async (url) => findAgentAddress(url),
@@ -228,6 +244,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     whyNoWall: async () => {
       try {
         await checkWall(settings);
+        checkWallTemplate((await buildSampleJob(settings, { instanceId })).openings);
         return undefined;
       } catch (error) {
         if (error instanceof UserError) return error;
@@ -235,7 +252,14 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       }
     },
     holdsLimits: true,
-    warnings: ['jobs.pids is not applied: the kubelet of each node limits processes (podPidsLimit)'],
+    warnings: async () => findWarnings(settings, (await buildSampleJob(settings, { instanceId })).openings),
+    whyRefused: async (signal) => {
+      const refused = await tryDryRun(await buildSampleJob(settings, { instanceId }), (await cluster()).api, {
+        signal,
+      });
+      // Jobs wait for a full quota.
+      return refused?.isQuota ? undefined : refused;
+    },
     // The kubelet pulls.
     pull: async () => ({}),
     start: (job, signal) => orAborted(start(job), signal),
@@ -281,17 +305,4 @@ function findAgentAddress(url: URL): AgentAddress | undefined {
     reason: `pods do not reach ${url.host}, which is the runner's own machine`,
     remedy: 'Let the server listen on an address that pods reach, and set runner.url to it.',
   };
-}
-
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason as Error);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

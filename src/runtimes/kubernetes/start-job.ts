@@ -5,7 +5,7 @@ import type { Config } from '../../config/schema.ts';
 import { gatewayPort } from '../../gateway/pod/channel.ts';
 import { proxyVariables } from '../../gateway/proxy-variables.ts';
 import { systemClock } from '../../lib/clock.ts';
-import { formatError, UserError } from '../../lib/errors.ts';
+import { UserError } from '../../lib/errors.ts';
 import { isNamedLocal } from '../../lib/image-reference.ts';
 import { readBytes, readText } from '../../lib/read-file.ts';
 import type { JobPaths } from '../../shim/shim.ts';
@@ -14,15 +14,14 @@ import { authorityVariables, type CaFile, writeAuthorities } from '../authoritie
 import { RuntimeError, type StartOptions } from '../runtime.ts';
 import { valuesOf } from '../variables.ts';
 import { isNotFound, type KubeApi, KubeApiError } from './api/kube-api.ts';
-import { parseYaml } from './api/kubeconfig.ts';
 import { create, throughOutage } from './create.ts';
 import { readIntent, writeIntent, writeMarker } from './job-marker.ts';
 import { buildJob, type JobContent, mountPath } from './manifest/job.ts';
-import { mergeTemplate } from './manifest/merge-template.ts';
 import { jobAnnotation, objectName, secretName } from './manifest/names.ts';
 import { buildSecrets, countSecrets, planSecrets } from './manifest/secrets.ts';
 import { readStartProgram } from './manifest/start-program.ts';
 import { pathOf } from './paths.ts';
+import { applyTemplate, readTemplate } from './pod-template.ts';
 import { checkWall, checkWallTemplate } from './walled/check-wall.ts';
 import { prepareGatewayFiles } from './walled/gateway-files.ts';
 import { raiseWall, removeRemains } from './walled/raise-wall.ts';
@@ -143,11 +142,10 @@ export async function buildManifest(
     isWalled: gateway !== undefined,
   };
   const manifest = buildJob(content, { ...settings, instanceId });
+  const openings = applyTemplate(manifest, template);
   const { spec } = manifest;
-  if (spec !== undefined && template !== undefined)
-    spec.template = mergeTemplate(spec.template, template.content, template.file);
   if (gateway === undefined || spec === undefined) return { manifest, secrets };
-  checkWallTemplate(spec.template);
+  checkWallTemplate(openings);
   return {
     manifest,
     secrets,
@@ -164,7 +162,7 @@ export async function buildManifest(
   };
 }
 
-function ownArchitecture(): 'amd64' | 'arm64' {
+export function ownArchitecture(): 'amd64' | 'arm64' {
   return process.arch === 'arm64' ? 'arm64' : 'amd64';
 }
 
@@ -195,18 +193,6 @@ async function readAuthorities(
   const names = ['additional.pem', 'bundle.pem'];
   const texts = await Promise.all(names.map((name) => readText(`${folder}/${name}`)));
   return Object.fromEntries(names.map((name, n) => [`ca/${basename(name)}`, texts[n] ?? '']));
-}
-
-/** @throws UserError */
-export async function readTemplate(file: string | undefined): Promise<{ file: string; content: unknown } | undefined> {
-  if (file === undefined) return undefined;
-  try {
-    return { file, content: await parseYaml(await readText(file)) };
-  } catch (error) {
-    throw new UserError(`cannot read kubernetes.pod_template ${file}: ${formatError(error)}`, {
-      remedy: 'Correct the file, or kubernetes.pod_template.',
-    });
-  }
 }
 
 /** `isOld`: an earlier start may have created it. */

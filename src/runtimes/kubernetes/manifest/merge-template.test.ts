@@ -14,9 +14,15 @@ const ours: V1PodTemplateSpec = {
         name: 'agent',
         image: 'acme/agent',
         command: ['/plan42/start', '/usr/bin/agent-wrapper'],
-        env: [{ name: 'A', value: '1' }],
+        env: [
+          { name: 'A', value: '1' },
+          { name: 'KEY', valueFrom: { secretKeyRef: { name: 'plan42-x-0', key: 'env.KEY' } } },
+        ],
         resources: { limits: { cpu: '4000m', memory: '8192Mi' } },
-        volumeMounts: [{ name: 'plan42-job', mountPath: '/plan42', readOnly: true }],
+        volumeMounts: [
+          { name: 'plan42-job', mountPath: '/plan42', readOnly: true },
+          { name: 'cache', mountPath: '/cache' },
+        ],
       },
     ],
     volumes: [{ name: 'plan42-job', projected: { sources: [] } }],
@@ -37,7 +43,7 @@ test('adds to lists by name and to objects by key', () => {
           name: 'agent',
           env: [
             { name: 'B', value: '2' },
-            { name: 'A', value: '3' },
+            { name: 'A', value: '1' },
           ],
           resources: { requests: { cpu: '500m' } },
           volumeMounts: [{ name: 'cache', mountPath: '/cache' }],
@@ -50,10 +56,10 @@ test('adds to lists by name and to objects by key', () => {
   assert.deepEqual(metadata?.labels, { 'plan42.ai/instance': 'abc', team: 'x' });
   assert.deepEqual(spec?.nodeSelector, { 'kubernetes.io/arch': 'amd64', pool: 'agents' });
   const [agent, sidecar] = spec?.containers ?? [];
-  assert.deepEqual(agent?.env, [
-    { name: 'A', value: '3' },
-    { name: 'B', value: '2' },
-  ]);
+  assert.deepEqual(
+    agent?.env?.map(({ name }) => name),
+    ['A', 'KEY', 'B'],
+  );
   assert.deepEqual(agent?.resources, { limits: { cpu: '4000m', memory: '8192Mi' }, requests: { cpu: '500m' } });
   assert.deepEqual(
     agent?.volumeMounts?.map(({ mountPath }) => mountPath),
@@ -70,12 +76,18 @@ test('removes by null and by $patch', () => {
   const { spec } = merge({
     spec: {
       nodeSelector: { $patch: 'replace', pool: 'agents' },
-      containers: [{ name: 'agent', resources: { limits: { cpu: null } }, env: [{ name: 'A', $patch: 'delete' }] }],
+      containers: [
+        {
+          name: 'agent',
+          resources: { limits: { cpu: null } },
+          volumeMounts: [{ mountPath: '/cache', $patch: 'delete' }],
+        },
+      ],
     },
   });
   assert.deepEqual(spec?.nodeSelector, { pool: 'agents' });
   assert.deepEqual(spec?.containers[0]?.resources, { limits: { memory: '8192Mi' } });
-  assert.deepEqual(spec?.containers[0]?.env, []);
+  assert.deepEqual(spec?.containers[0]?.volumeMounts?.length, 1);
 });
 
 const agent = (fields: object) => ({ spec: { containers: [{ name: 'agent', ...fields }] } });
@@ -93,6 +105,13 @@ const refused: [string, unknown, RegExp][] = [
   ['our label', { metadata: { labels: { 'plan42.ai/instance': 'x' } } }, /changes a label/],
   ['an item without a name', { spec: { volumes: [{ emptyDir: {} }] } }, /spec\.volumes\[0\] has no name/],
   ['a text in place of a list', { spec: { containers: 'agent' } }, /spec\.containers is not a list/],
+  [
+    'a variable of jobs.env',
+    agent({ env: [{ name: 'KEY', value: 'x' }] }),
+    /it changes the variable KEY of the container "agent", which jobs\.env sets/,
+  ],
+  ['a variable of ours', agent({ env: [{ name: 'A', value: '3' }] }), /the variable A .*, which the runner sets/],
+  ['no variable of ours', agent({ env: [{ name: 'A', $patch: 'delete' }] }), /the variable A .* the runner sets/],
   ['an unknown directive', { spec: { $patch: 'merge-all' } }, /spec has an unknown \$patch/],
 ];
 for (const [name, template, pattern] of refused) {

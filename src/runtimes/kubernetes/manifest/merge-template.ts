@@ -6,10 +6,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { V1PodTemplateSpec } from '@kubernetes/client-node';
 import { UserError } from '../../../lib/errors.ts';
+import { isTree, type Tree } from './find-in-template.ts';
 import { mountPath, volumeName } from './job.ts';
 import { agentContainer } from './names.ts';
-
-type Tree = Readonly<Record<string, unknown>>;
 
 /** The merge keys of the API. */
 const mergeKeys: Readonly<Record<string, string>> = {
@@ -27,8 +26,6 @@ const mergeKeys: Readonly<Record<string, string>> = {
   hostAliases: 'ip',
   topologySpreadConstraints: 'topologyKey',
 };
-
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** @throws UserError if the template is none, or changes what every job needs */
 export function mergeTemplate(ours: V1PodTemplateSpec, theirs: unknown, file: string): V1PodTemplateSpec {
@@ -48,7 +45,13 @@ export function mergeTemplate(ours: V1PodTemplateSpec, theirs: unknown, file: st
   }
   for (const [what, of] of Object.entries(fixedParts))
     if (!isDeepStrictEqual(of(ours), of(merged))) refuse(`it changes ${what}`, `Remove ${what} from the file.`);
-  return merged;
+  const variable = findChangedVariable(ours, merged);
+  if (variable === undefined) return merged;
+  const { name, isOfJobs } = variable;
+  return refuse(
+    `it changes the variable ${name} of the container "agent", which ${isOfJobs ? 'jobs.env' : 'the runner'} sets`,
+    `Remove ${name} from the file${isOfJobs ? ', or from jobs.env' : ''}.`,
+  );
 }
 
 /** The parts that a job depends on. */
@@ -64,6 +67,15 @@ const fixedParts: Readonly<Record<string, (template: V1PodTemplateSpec) => unkno
       .filter(([name]) => name.startsWith('plan42.ai/') || name === 'app.kubernetes.io/managed-by')
       .toSorted(([a], [b]) => a.localeCompare(b)),
 };
+
+/** The value of a variable of `jobs.env` is in a Secret. */
+function findChangedVariable(ours: V1PodTemplateSpec, merged: V1PodTemplateSpec) {
+  const after = agentOf(merged)?.env ?? [];
+  const changed = agentOf(ours)?.env?.find(
+    (variable) => !after.some((each) => each.name === variable.name && isDeepStrictEqual(each, variable)),
+  );
+  return changed && { name: changed.name, isOfJobs: changed.valueFrom?.secretKeyRef !== undefined };
+}
 
 function agentOf({ spec }: V1PodTemplateSpec) {
   return spec?.containers.find(({ name }) => name === agentContainer);

@@ -1,20 +1,16 @@
 /** Tries a cluster for `doctor`: whether it accepts the Job of a task, and pods that start as those of jobs. */
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { systemClock } from '../../../lib/clock.ts';
-import { createFile } from '../../../lib/files.ts';
-import { checkFolderPrefix, checkJobPrefix } from '../../check/names.ts';
+import { checkJobPrefix } from '../../check/names.ts';
 import type { PodCheckOptions, PodCheckResult, PodTrial, TrialResult } from '../../check/pod-check.ts';
 import type { HeldLimits } from '../../runtime.ts';
-import { KubeApiError } from '../api/kube-api.ts';
-import { strict } from '../create.ts';
-import { clause } from '../explain/objects.ts';
+import { tryDryRun } from '../dry-run.ts';
+import { findInTemplate } from '../manifest/find-in-template.ts';
 import { mountPath } from '../manifest/job.ts';
 import { agentContainer } from '../manifest/names.ts';
-import { pathOf } from '../paths.ts';
-import { buildManifest } from '../start-job.ts';
+import type { Aspect } from '../manifest/openings.ts';
+import { buildSampleJob, type SampleJob } from '../sample-job.ts';
 import { findOwnImage } from './own-image.ts';
 import { type Probe, type ProbeDeps, type ProbeResult, probePod } from './probe-pod.ts';
 import { type Expected, judgeReport, unreadLimits } from './report.ts';
@@ -40,8 +36,9 @@ export async function checkPods(options: PodCheckOptions, given: ProbeDeps): Pro
   const nothing = { refused: undefined, pods: [], limit: undefined, untried: [], server: undefined, left };
   if (first === undefined) return nothing;
   const limits = limitsOf(options);
-  const dryRun = await tryDryRun(first, limits, options, deps);
-  if ('reason' in dryRun) return { ...nothing, refused: dryRun, untried: images };
+  const sample = await buildSampleJob(deps.settings, { instanceId: given.instanceId, image: first, limits });
+  const refused = await tryDryRun(sample, deps.api, { signal });
+  if (refused !== undefined) return { ...nothing, refused, untried: images };
   const connect = await socketAddressOf(options.serverUrl);
   const pod = (image: string, more: Pick<Probe, 'request' | 'limits'>) =>
     probePod(
@@ -56,7 +53,7 @@ export async function checkPods(options: PodCheckOptions, given: ProbeDeps): Pro
     `entrypoint ${given.settings.jobs.entrypoint}`,
     ...(connect === undefined ? [] : [`connect ${connect}`]),
   ];
-  const expectation = { ...dryRun.expected, entrypoint: given.settings.jobs.entrypoint };
+  const expectation = { ...expectationOf(sample, given.settings), entrypoint: given.settings.jobs.entrypoint };
   const pods: PodTrial[] = [];
   let limit: TrialResult | undefined;
   let server: TrialResult | undefined;
@@ -86,52 +83,29 @@ function limitsOf({ diskBytes }: PodCheckOptions): HeldLimits {
   return { maxDurationMs: lifetimeMs, wrapUpMs: 1000, diskBytes };
 }
 
-/** Lets the API server check the Job of a task, without creating it. Returns what its pod should have, or the refusal. */
-async function tryDryRun(
-  image: string,
-  limits: HeldLimits,
-  { folder: parent, signal }: PodCheckOptions,
-  deps: ProbeDeps,
-): Promise<{ reason: string; remedy: string } | { expected: Omit<Expected, 'nonce' | 'image' | 'entrypoint'> }> {
-  const { api, settings } = deps;
-  const folder = await mkdtemp(join(parent, checkFolderPrefix));
-  try {
-    const requestFile = join(folder, 'request');
-    await createFile(requestFile, '');
-    const jobId = `${checkJobPrefix}${randomUUID()}`;
-    const { manifest } = await buildManifest({ jobId, image, folder, requestFile, limits }, deps);
-    const { resources } = manifest.spec?.template.spec?.containers.find(({ name }) => name === agentContainer) ?? {};
-    const query = { ...strict, dryRun: 'All' };
-    await api.request('POST', pathOf(api, 'jobs'), { body: manifest, query, signal });
-    const { jobs } = settings;
-    const isOurs = (what: 'cpu' | 'memory', ours: string) => resources?.limits?.[what] === ours;
-    const memoryMib = Math.round(jobs.memoryGib * 1024);
-    const milliCpus = Math.round(jobs.cpus * 1000);
-    return {
-      expected: {
-        noNewPrivileges: jobs.noNewPrivileges,
-        memoryBytes: isOurs('memory', `${memoryMib}Mi`) ? memoryMib * 2 ** 20 : undefined,
-        cpus: isOurs('cpu', `${milliCpus}m`) ? milliCpus / 1000 : undefined,
-      },
-    };
-  } catch (error) {
-    if (!(error instanceof KubeApiError) || error.status === 429 || error.status >= 500) throw error;
-    return explainRefusal(error.message);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function explainRefusal(message: string): { reason: string; remedy: string } {
-  const words = clause(message.replace(/^[\w.]+ "[^"]*" is (forbidden|invalid): /, ''));
-  if (/exceeded quota|failed quota/.test(words))
-    return {
-      reason: `the quota of the namespace does not allow the Job of a task: ${words}`,
-      remedy: 'Raise the quota, or lower jobs.max_jobs, jobs.cpus or jobs.memory_gib.',
-    };
+/** Returns the state that a pod of this Job should have, and the fields of the template that would be the cause of another one. */
+function expectationOf(
+  { manifest, template, openings }: SampleJob,
+  { jobs }: ProbeDeps['settings'],
+): Omit<Expected, 'nonce' | 'image' | 'entrypoint'> {
+  const { resources } = manifest.spec?.template.spec?.containers.find(({ name }) => name === agentContainer) ?? {};
+  const isOurs = (what: 'cpu' | 'memory', ours: string) => resources?.limits?.[what] === ours;
+  const memoryMib = Math.round(jobs.memoryGib * 1024);
+  const milliCpus = Math.round(jobs.cpus * 1000);
+  const limitOf = (what: string) =>
+    findInTemplate(template?.content, ['spec', 'containers', agentContainer, 'resources', 'limits', what]);
+  const openingOf = (aspect: Aspect) => openings.find(({ aspects }) => aspects?.includes(aspect))?.field;
   return {
-    reason: `the cluster refuses the Job of a task: ${words}`,
-    remedy: 'Correct kubernetes.pod_template, or change the policy of the cluster.',
+    noNewPrivileges: jobs.noNewPrivileges,
+    memoryBytes: isOurs('memory', `${memoryMib}Mi`) ? memoryMib * 2 ** 20 : undefined,
+    cpus: isOurs('cpu', `${milliCpus}m`) ? milliCpus / 1000 : undefined,
+    causes: {
+      token: openingOf('token'),
+      newPrivileges: openingOf('newPrivileges'),
+      seccomp: openingOf('seccomp'),
+      memory: limitOf('memory'),
+      cpu: limitOf('cpu'),
+    },
   };
 }
 

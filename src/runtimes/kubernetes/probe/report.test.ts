@@ -8,7 +8,7 @@ const good: PodReport = {
 };
 const expected: Expected = {
   ...{ nonce: 'n', image: 'example/agent:1', entrypoint: '/agent', noNewPrivileges: true },
-  ...{ memoryBytes: 64 * 2 ** 20, cpus: 0.5 },
+  ...{ memoryBytes: 64 * 2 ** 20, cpus: 0.5, causes: {} },
 };
 const problemsOf = (report: Partial<PodReport>, more: Partial<Expected> = {}) =>
   judgeReport({ ...good, ...report }, { ...expected, ...more }).problems.map(({ reason }) => reason);
@@ -46,4 +46,26 @@ test('each deviation is a problem', () => {
 test('limits of the pod template, and privileges that the configuration allows, are as they are', () => {
   assert.deepEqual(problemsOf({ memoryMax: '134217728' }, { memoryBytes: undefined }), []);
   assert.deepEqual(problemsOf({ noNewPrivs: '0' }, { noNewPrivileges: false }), []);
+});
+
+test('remedies name the field of the template that is the cause, and none that it does not have', () => {
+  const bad: Partial<PodReport> = {
+    token: 'ok',
+    noNewPrivs: '0',
+    seccomp: '0',
+    memoryMax: 'max',
+    cpuMax: 'max 100000',
+  };
+  const remediesFor = (causes: Expected['causes']) =>
+    judgeReport({ ...good, ...bad }, { ...expected, causes }).problems.map(({ remedy }) => remedy);
+  const field = 'securityContext: null of the container "agent"';
+  const removed = (what: string) => `Remove ${what} from kubernetes.pod_template.`;
+  assert.deepEqual(
+    remediesFor({
+      ...{ token: 'the volume "token"', newPrivileges: field, seccomp: field },
+      ...{ memory: 'resources: null of the container "agent"', cpu: 'resources: null of the container "agent"' },
+    }),
+    ['the volume "token"', field, field, ...Array(2).fill('resources: null of the container "agent"')].map(removed),
+  );
+  for (const remedy of remediesFor({})) assert.doesNotMatch(remedy, /pod_template/);
 });

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { formatBytes } from '../../../lib/format-bytes.ts';
 import type { PodProblem } from '../../check/pod-check.ts';
+import type { Aspect } from '../manifest/openings.ts';
 
 const text = v.optional(v.string());
 
@@ -34,6 +35,8 @@ export interface Expected {
   /** Undefined if the pod template replaces them. */
   memoryBytes: number | undefined;
   cpus: number | undefined;
+  /** The field of the pod template that is the cause if the pod has another state. Undefined if the template has none. */
+  causes: Partial<Record<Aspect | 'memory' | 'cpu', string | undefined>>;
 }
 
 /** Undefined if the pod has no limit, `null` if its control group could not be read. */
@@ -69,6 +72,10 @@ export function judgeReport(
     if (isGood) facts.push(fact);
     else problems.push({ reason, remedy });
   };
+  const remedyFor = (cause: keyof Expected['causes'], otherwise: string) => {
+    const field = expected.causes[cause];
+    return field === undefined ? otherwise : `Remove ${field} from kubernetes.pod_template.`;
+  };
   judge(
     report.nonce === expected.nonce,
     'its request arrived by standard input',
@@ -79,26 +86,28 @@ export function judgeReport(
     report.token !== 'ok',
     'it has no service account token',
     'it has the token of a service account',
-    'Remove automountServiceAccountToken, and volumes with the token, from kubernetes.pod_template.',
+    remedyFor('token', 'Check the admission webhooks of the cluster: one of them adds it to pods.'),
   );
   if (expected.noNewPrivileges)
     judge(
       report.noNewPrivs === '1',
       'no new privileges',
       'it can gain privileges',
-      'Remove allowPrivilegeEscalation from kubernetes.pod_template.',
+      remedyFor('newPrivileges', 'Check the admission webhooks of the cluster: one of them changes the pod.'),
     );
   judge(
     report.seccomp === '2',
     'a seccomp filter',
     'it has no seccomp filter',
-    'Remove seccompProfile from kubernetes.pod_template, and check the container runtime of the node.',
+    remedyFor('seccomp', 'Check that the kernel and the container runtime of the node support seccomp.'),
   );
+  const ofMemory = { found: memoryOf(report), wanted: expected.memoryBytes, show: formatBytes };
+  const ofCpus = { found: cpusOf(report), wanted: expected.cpus, show: String };
   const limits = [
-    { what: 'memory', unit: ' of memory', found: memoryOf(report), wanted: expected.memoryBytes, show: formatBytes },
-    { what: 'CPU', unit: ' CPUs', found: cpusOf(report), wanted: expected.cpus, show: String },
-  ];
-  for (const { what, unit, found, wanted, show } of limits) {
+    { ...ofMemory, what: 'memory', unit: ' of memory', cause: 'memory' },
+    { ...ofCpus, what: 'CPU', unit: ' CPUs', cause: 'cpu' },
+  ] as const;
+  for (const { what, unit, found, wanted, show, cause } of limits) {
     if (found === null) continue;
     const isRight = found !== undefined && Math.abs(found - (wanted ?? found)) <= found * tolerance;
     judge(
@@ -107,7 +116,7 @@ export function judgeReport(
       found === undefined
         ? `its ${what} is not limited`
         : `its limit is ${show(found)}${unit}, not ${show(wanted ?? 0)}`,
-      'Correct the resources in kubernetes.pod_template, or the nodes.',
+      remedyFor(cause, 'Check the control groups of the node, and the admission webhooks of the cluster.'),
     );
   }
   if (report.entrypoint !== undefined)

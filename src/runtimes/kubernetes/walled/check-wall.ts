@@ -1,8 +1,8 @@
 /** Refuses settings with which a wall in a cluster cannot stand, or would have a hole. The program `init` checks the result. */
-import type { V1PodTemplateSpec } from '@kubernetes/client-node';
 import type { Config } from '../../../config/schema.ts';
 import { UserError } from '../../../lib/errors.ts';
 import { checkWallSettings } from '../../../wall/wall.ts';
+import type { Opening } from '../manifest/openings.ts';
 
 /** Returns the image of gateways. @throws UserError */
 export async function checkWall({ jobs, kubernetes }: Pick<Config, 'jobs' | 'kubernetes'>): Promise<string> {
@@ -17,10 +17,13 @@ export async function checkWall({ jobs, kubernetes }: Pick<Config, 'jobs' | 'kub
 }
 
 /** @throws UserError if the template gives the pod a way out */
-export function checkWallTemplate({ spec }: V1PodTemplateSpec): void {
-  const open = (['hostNetwork', 'hostPID', 'hostIPC'] as const).find((name) => spec?.[name] === true);
+export function checkWallTemplate(openings: readonly Opening[]): void {
+  const open = openings.find(({ breaksWall }) => breaksWall);
   if (open !== undefined)
-    refuse(`kubernetes.pod_template sets ${open}`, `Remove ${open} from it, or set egress.mode = "off".`);
+    refuse(
+      `kubernetes.pod_template sets ${open.field}: ${open.opens}`,
+      'Remove that from the file, or set egress.mode = "off".',
+    );
 }
 
 /** Whether jobs may need a wall, as far as the configuration says. */

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../../../lib/errors.ts';
-import { checkWallTemplate } from './check-wall.ts';
 import { buildGatewayPod, buildGatewaySecret, buildPolicies } from './manifests.ts';
 
 const job = { name: 'plan42-abc', uid: 'job-uid' };
@@ -77,13 +75,4 @@ test('the Secret of the gateway belongs to the Job', () => {
   const secret = buildGatewaySecret(content, { token: Buffer.from([1, 2]), 'policy.json': '{}' });
   assert.deepEqual(secret.metadata?.ownerReferences, [ofJob]);
   assert.deepEqual(secret.data, { token: 'AQI=', 'policy.json': 'e30=' });
-});
-
-test('a template that shares namespaces of the node is refused', () => {
-  for (const name of ['hostNetwork', 'hostPID', 'hostIPC'] as const)
-    assert.throws(
-      () => checkWallTemplate({ spec: { containers: [], [name]: true } }),
-      (error) => error instanceof UserError && error.message.includes(name),
-    );
-  checkWallTemplate({ spec: { containers: [], hostNetwork: false } });
 });
