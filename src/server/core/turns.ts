@@ -11,7 +11,7 @@ import { isoTime } from './time.ts';
 import { firstVersion, withChanges } from './versioned.ts';
 
 export interface TurnDeps {
-  store: Pick<Store, 'tasks' | 'turns' | 'turnAcceptance' | 'turnLogs' | 'transaction'>;
+  store: Pick<Store, 'tasks' | 'turns' | 'turnAcceptance' | 'turnLogs' | 'touchTurn' | 'transaction'>;
   clock: Clock;
   events: Events;
 }
@@ -60,13 +60,14 @@ export type TurnChange = Partial<
 /** Writes the next version of an unfinished turn, and updates its task. @throws DomainError `tooLarge` */
 export function changeTurn(deps: TurnDeps, turn: Turn, changes: TurnChange): Turn {
   const { store, clock, events } = deps;
+  if (Object.keys(changes).length === 0) return touchTurn(deps, turn);
   const now = isoTime(clock.date());
   const changed = { ...withChanges(turn, changes), UpdatedAt: now, Version: turn.Version + 1 };
   if (isTerminalStatus(changed.Status)) {
     changed.CompletedAt ??= now;
     changed.EndedBy ??= 'Server' satisfies TurnEnder;
   }
-  if (Object.keys(changes).length > 0) requireFit(store.turns, changed, turn);
+  requireFit(store.turns, changed, turn);
   store.transaction(() => {
     store.turns.update(changed);
     updateTask(deps, changed);
@@ -74,6 +75,14 @@ export function changeTurn(deps: TurnDeps, turn: Turn, changes: TurnChange): Tur
   events.emit('turnChanged', changed);
   if (changed.WorkstreamId !== undefined && isTerminalStatus(changed.Status)) events.emit('workstreamsChanged');
   return changed;
+}
+
+/** Writes the next version of an unfinished turn without other changes: a heartbeat, or a new part of its log. */
+function touchTurn({ store, clock, events }: TurnDeps, turn: Turn): Turn {
+  const touched = { ...turn, UpdatedAt: isoTime(clock.date()), Version: turn.Version + 1 };
+  store.touchTurn(touched);
+  events.emit('turnChanged', touched);
+  return touched;
 }
 
 /** Fails a turn without an agent that could report its status. */

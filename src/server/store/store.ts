@@ -17,7 +17,7 @@ import { countTasks } from './tasks.ts';
 import { TurnEvents } from './turn-events.ts';
 import { TurnLogs } from './turn-logs.ts';
 import { TurnNetworks } from './turn-networks.ts';
-import { activeTurns, isTurnFinished, TurnAcceptance, type TurnKey } from './turns.ts';
+import { activeTurns, isTurnFinished, TurnAcceptance, type TurnKey, touchTurn } from './turns.ts';
 import { UsedSignatures } from './used-signatures.ts';
 import { WorkstreamTasks } from './workstream-tasks.ts';
 import { WriteGroup } from './write-group.ts';
@@ -61,6 +61,7 @@ function storeOf(database: Database, tables: Tables, key: SecretKey) {
       taskActivity(database, tenantId, failedSince, max),
     activeTurns: (options: Parameters<typeof activeTurns>[1]) => activeTurns(tables.turns, options),
     isTurnFinished: (turn: TurnKey) => isTurnFinished(database, turn),
+    touchTurn: (turn: Parameters<typeof touchTurn>[1]) => touchTurn(database, turn),
     turnAcceptance: new TurnAcceptance(database),
     turnLogs: new TurnLogs(database),
     turnEvents: new TurnEvents(database),

@@ -44,6 +44,15 @@ export function isTurnFinished(database: Database, { TenantId, TaskId, TurnIndex
   return database.statement(sql).get(TenantId, TaskId, TurnIndex)?.['IsOver'] === 1;
 }
 
+/** Writes the version of a turn that is otherwise unchanged, without its texts. */
+export function touchTurn(
+  database: Database,
+  { TenantId, TaskId, TurnIndex, UpdatedAt, Version }: TurnKey & Pick<Turn, 'UpdatedAt' | 'Version'>,
+): void {
+  const sql = 'UPDATE turns SET UpdatedAt = ?, Version = ? WHERE TenantId = ? AND TaskId = ? AND TurnIndex = ?';
+  database.statement(sql).run(UpdatedAt, Version, TenantId, TaskId, TurnIndex);
+}
+
 /** A turn that no runner has accepted. */
 export interface WaitingTurn extends TurnKey {
   Status: string;
