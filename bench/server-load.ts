@@ -188,7 +188,10 @@ async function loadServer(server: ServerProcess, options: LoadOptions, target: T
   printLists(times, false);
   console.log(`  ${'upload'.padEnd(22)} ${figures(uploads.ms)}; ${uploads.late} could not begin in time`);
   console.log(`  ${'delivery to a stream'.padEnd(22)} ${figures(report.deliveryMs)}`);
-  console.log(`  processor time: ${(100 * cpu).toFixed(0)} % of a core`);
+  const each = (1000 * cpu) / perSecond;
+  console.log(
+    `  processor time: ${(100 * cpu).toFixed(0)} % of a core, ${each.toFixed(1)} ms for each upload, with all else`,
+  );
   const { mib } = memory;
   const tenth = Math.ceil(mib.length / 10);
   const of = (values: number[]) => median(values).toFixed(0);
