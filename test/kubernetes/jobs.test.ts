@@ -1,6 +1,9 @@
 /** Tasks of the real control plane, run by the real runner as Jobs of a real cluster, with the rights of the runner's Role. */
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
+import { parseConfig } from '../../src/config/parse.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import { createKubernetesRuntime } from '../../src/runtimes/kubernetes/kubernetes.ts';
 import { eventually } from '../support/eventually.ts';
 import { agentImage } from '../support/kubernetes/agent-image.ts';
 import { requiresCluster } from '../support/kubernetes/cluster.ts';
@@ -95,5 +98,26 @@ suite('kubernetes', { concurrency: false }, () => {
     assert.match(turn.ErrorMessage, /unknown field "spec\.template\.spec\.runtimeClasName"/);
     assert.doesNotMatch(await setting.runner.jobLog(jobIdOf(taskId)).catch(() => ''), /it ran/);
     await eventually(async () => (await setting.left()).length === 0, patienceMs);
+  });
+
+  test('agents do not get the service account of the runner, by the setting or by the pod template', async (t) => {
+    const podTemplate = { spec: { serviceAccountName: 'plan42-runner' } };
+    await using setting = await setUp(t, { podTemplate });
+    if (!setting) return;
+    const refusal = /agents must not have the service account plan42-runner of the namespace/;
+    const taskId = await startTask(setting.plane, agentImage, 'echo it ran');
+    const { turn } = await untilOver(setting.plane, taskId, patienceMs);
+    assert.match(turn.ErrorMessage, refusal);
+    assert.deepEqual(await setting.left(), []);
+    const { config } = parseConfig({
+      env: {},
+      flags: new Map([
+        ['kubernetes.kubeconfig', setting.kubeconfig],
+        ['kubernetes.service_account', 'plan42-runner'],
+      ]),
+    });
+    const runtime = createKubernetesRuntime({ env: {}, instanceId: 'one', settings: config, logger: silentLogger });
+    const readiness = await runtime.checkReady();
+    assert.match(readiness.ready ? '' : readiness.reason, refusal);
   });
 });

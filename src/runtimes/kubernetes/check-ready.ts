@@ -1,6 +1,7 @@
 /** Whether a cluster takes jobs: it is reachable, knows the runner, and allows what the runner does. */
 import { errorCode, formatError, UserError } from '../../lib/errors.ts';
 import type { Readiness } from '../runtime.ts';
+import { otherAccount, whyNotAccount } from './agent-account.ts';
 import { type KubeApi, KubeApiError } from './api/kube-api.ts';
 import { isTransient } from './create.ts';
 
@@ -45,6 +46,8 @@ export const wallRights = [
 interface CheckOptions {
   /** Rights in addition to those that every runner needs. */
   more?: Rights | undefined;
+  /** The one of jobs. A pod template can name another, which is checked with each job. */
+  serviceAccount?: string | undefined;
   signal?: AbortSignal | undefined;
   /** Of each request. */
   timeoutMs?: number;
@@ -60,7 +63,7 @@ type Rights = readonly (readonly [verb: string, group: string, resource: string,
 /** Rejects only with the reason of the signal. */
 export async function checkCluster(
   connect: () => Promise<KubeApi>,
-  { more = [], signal, timeoutMs = defaultTimeoutMs }: CheckOptions = {},
+  { more = [], serviceAccount, signal, timeoutMs = defaultTimeoutMs }: CheckOptions = {},
 ): Promise<Readiness> {
   const limits = { signal, timeoutMs };
   let api: KubeApi | undefined;
@@ -76,6 +79,8 @@ export async function checkCluster(
         remedy,
       };
     }
+    const reason = await whyNotAccount(api, serviceAccount, limits);
+    if (reason !== '') return { ready: false, reason, remedy: otherAccount };
     return (
       (await findNamespaceProblem(api, limits)) ?? { ready: true, detail: `kubernetes ${gitVersion}, ${api.namespace}` }
     );

@@ -92,7 +92,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     const connected = async () => (await cluster()).api;
     const missing = missingForReplicas(settings);
     if (missing !== undefined) return { ready: false, reason: missing.reason, remedy: missing.remedy };
-    return checkCluster(connected, { ...limits, more });
+    return checkCluster(connected, { ...limits, more, serviceAccount: kubernetes.serviceAccount });
   }
 
   /** Waiting does not help a runner that starts with it. A job that ends is not disturbed by it. */

@@ -13,6 +13,7 @@ import { readPodInitProgram } from '../../wall/wall.ts';
 import { authorityVariables, type CaFile, writeAuthorities } from '../authorities.ts';
 import { RuntimeError, type StartOptions } from '../runtime.ts';
 import { valuesOf } from '../variables.ts';
+import { refuseOwnAccount } from './agent-account.ts';
 import { isNotFound, type KubeApi, KubeApiError } from './api/kube-api.ts';
 import { create, throughOutage } from './create.ts';
 import { readIntent, writeIntent, writeMarker } from './job-marker.ts';
@@ -108,10 +109,10 @@ export async function completeStart(job: JobPaths, { api, instanceId }: Pick<Sta
   return true;
 }
 
-/** The Job with the template of the configuration, and what its Secrets contain. @throws UserError */
+/** The Job with the template of the configuration, and what its Secrets contain. @throws UserError, RuntimeError */
 export async function buildManifest(
   job: Omit<StartOptions, 'logFile' | 'maxLogBytes'>,
-  { settings, instanceId, env, caFile }: StartDeps,
+  { api, settings, instanceId, env, caFile }: StartDeps,
 ) {
   const name = objectName(instanceId, job.jobId);
   const architecture = settings.kubernetes.architecture ?? ownArchitecture();
@@ -144,6 +145,7 @@ export async function buildManifest(
   const manifest = buildJob(content, { ...settings, instanceId });
   const openings = applyTemplate(manifest, template);
   const { spec } = manifest;
+  await refuseOwnAccount(api, spec?.template ?? {});
   if (gateway === undefined || spec === undefined) return { manifest, secrets };
   checkWallTemplate(openings);
   return {
