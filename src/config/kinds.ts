@@ -12,9 +12,22 @@ export class InvalidValue extends Error {
   override readonly name = 'InvalidValue';
 }
 
+/** A JSON Schema of a value. */
+export interface JsonSchema {
+  readonly type?: 'string' | 'boolean' | 'number' | 'integer' | 'array';
+  readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly items?: JsonSchema;
+  readonly minItems?: number;
+}
+
 export interface Kind<T> {
   /** The notation, for the reference. */
   readonly notation: string;
+  /** Accepts each TOML value that `fromToml` accepts, and may accept others. Its patterns are for JavaScript and for Go. */
+  readonly jsonSchema: JsonSchema;
   /** Checks a TOML value. @throws InvalidValue */
   fromToml(value: unknown): T;
   /** Checks the text of a flag or an environment variable. @throws InvalidValue */
@@ -29,16 +42,20 @@ export interface Kind<T> {
 
 function kind<T>(
   notation: string,
+  jsonSchema: JsonSchema,
   fromToml: (value: unknown) => T,
   toToml: (text: string) => TomlValue,
   show: (value: T) => TomlValue,
 ): Kind<T> {
-  return { notation, fromToml, toToml, fromText: (text) => fromToml(toToml(text)), show };
+  return { notation, jsonSchema, fromToml, toToml, fromText: (text) => fromToml(toToml(text)), show };
 }
 
 function checkedAs<T>(fromToml: (value: unknown) => T, toToml: (text: string) => TomlValue) {
   return { fromToml, fromText: (text: string) => fromToml(toToml(text)) };
 }
+
+const stringSchema: JsonSchema = { type: 'string' };
+const matching = (pattern: string): JsonSchema => ({ type: 'string', pattern });
 
 const same = <T>(value: T): T => value;
 // Digits may be grouped as in the file: `20_000_000`.
@@ -77,11 +94,12 @@ function describe(value: unknown): string {
   return typeof value === 'boolean' ? `${value}` : `a ${typeof value}`;
 }
 
-export const text: Kind<string> = kind('"text"', string, same, same);
+export const text: Kind<string> = kind('"text"', stringSchema, string, same, same);
 
 /** Printable ASCII; empty means none. The error never contains the secret. */
 export const token: Kind<string> = kind(
   '"text"',
+  matching('^[!-~]*$'),
   (value) => {
     const text = string(value);
     if (/^[\x21-\x7e]*$/.test(text)) return text;
@@ -96,6 +114,7 @@ export const token: Kind<string> = kind(
 /** Text without white space. */
 export const word: Kind<string> = kind(
   '"text"',
+  stringSchema,
   (value) => {
     const text = string(value);
     if (/^\S+$/.test(text)) return text;
@@ -107,6 +126,7 @@ export const word: Kind<string> = kind(
 
 export const uuid: Kind<string> = kind(
   '"text"',
+  stringSchema,
   (value) => {
     const text = string(value).toLowerCase();
     if (isUuid(text)) return text;
@@ -118,6 +138,7 @@ export const uuid: Kind<string> = kind(
 
 export const boolean: Kind<boolean> = kind(
   'true or false',
+  { type: 'boolean' },
   (value) => {
     if (typeof value !== 'boolean') throw new InvalidValue('neither true nor false');
     return value;
@@ -130,6 +151,7 @@ export function number(min: number, max: number, { whole = true } = {}): Kind<nu
   const what = whole ? 'whole number' : 'number';
   return kind(
     `${what}, ${min} to ${max}`,
+    { type: whole ? 'integer' : 'number', minimum: min, maximum: max },
     (value) => {
       const n = typeof value === 'bigint' ? Number(value) : value;
       if (typeof n !== 'number' || Number.isNaN(n)) throw new InvalidValue(`not a number`);
@@ -151,6 +173,7 @@ const maxDurationMs = 24 * 86_400_000;
 export function duration({ maxMs = maxDurationMs } = {}): Kind<number> {
   return kind(
     'duration: "500ms", "30s", "5m", "1h30m", "7d"',
+    matching('^([0-9]+([.][0-9]+)?(ms|s|m|h|d))+$'),
     (value) => parseDuration(value, maxMs),
     same,
     showDuration,
@@ -177,6 +200,7 @@ function parseDuration(value: unknown, maxMs: number): number {
 export function choice<const Name extends string>(names: readonly Name[]): Kind<Name> {
   return kind(
     names.map((name) => `"${name}"`).join(', '),
+    { enum: names },
     (value) => {
       const name = names.find((candidate) => candidate === value);
       if (name === undefined) throw new InvalidValue(`not one of ${names.join(', ')}`);
@@ -189,6 +213,7 @@ export function choice<const Name extends string>(names: readonly Name[]): Kind<
 
 export const list: Kind<readonly string[]> = kind(
   'array of strings; in flags and the environment separated by commas',
+  { type: 'array', items: stringSchema },
   (value) => {
     if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
       throw new InvalidValue('not an array of strings');
@@ -202,6 +227,7 @@ export const list: Kind<readonly string[]> = kind(
 /** Names of Linux capabilities. */
 export const capabilities: Kind<readonly string[]> = {
   ...list,
+  jsonSchema: { type: 'array', items: matching('^[A-Za-z][A-Za-z_]*$') },
   ...checkedAs((value) => {
     const names = list.fromToml(value);
     const odd = names.find((name) => !/^[A-Za-z][A-Za-z_]*$/.test(name));
@@ -213,6 +239,7 @@ export const capabilities: Kind<readonly string[]> = {
 /** A program and its arguments. */
 export const command: Kind<readonly string[]> = {
   ...list,
+  jsonSchema: { type: 'array', items: stringSchema, minItems: 1 },
   ...checkedAs((value) => {
     const words = list.fromToml(value);
     if (!words[0]) throw new InvalidValue('without a program, which must be the first word');
@@ -223,6 +250,7 @@ export const command: Kind<readonly string[]> = {
 /** The name of a container engine's network, or a mode such as `container:web`; empty for none. */
 export const network: Kind<string | undefined> = kind(
   '"name" of a network, "host", "none", or another mode of the engine',
+  stringSchema,
   (value) => {
     const name = string(value);
     if (name === '') return undefined;
@@ -237,6 +265,7 @@ export const network: Kind<string | undefined> = kind(
 
 export const absolutePath: Kind<string> = kind(
   'absolute path',
+  matching('^/'),
   (value) => {
     const path = string(value);
     if (!isAbsolute(path)) throw new InvalidValue('not an absolute path');
@@ -249,6 +278,7 @@ export const absolutePath: Kind<string> = kind(
 /** An absolute path on this machine; `~/` is the home folder of the runner's user. */
 export const localPath: Kind<string> = kind(
   'absolute path, or ~/path',
+  matching('^[/~]'),
   (value) => {
     const path = withoutTilde(string(value));
     if (!isAbsolute(path)) throw new InvalidValue('not an absolute path');
@@ -272,6 +302,8 @@ export function parseAddress(text: string): URL | null {
 /** An https URL. Only loopback may use http, because tokens are sent to it. */
 export const serverUrl: Kind<URL> = kind(
   'https URL; http only for loopback',
+  // A validator prints a value that does not match, with a password that it may contain.
+  stringSchema,
   (value) => {
     const url = parseAddress(string(value));
     if (url === null) throw new InvalidValue('not a URL like "https://api.example.com"');
@@ -290,6 +322,7 @@ export const serverUrl: Kind<URL> = kind(
 /** The address of a model's API, as it is given to agents. */
 export const providerUrl: Kind<string | undefined> = kind(
   'URL',
+  stringSchema,
   (value) => {
     const address = string(value);
     if (address === '') return undefined;
@@ -310,6 +343,7 @@ export function lowerCased<T>(kind: Kind<T>): Kind<T> {
   const simplify = (value: unknown) => (typeof value === 'string' ? value.trim().toLowerCase() : value);
   return {
     ...kind,
+    jsonSchema: stringSchema,
     simplify,
     fromToml: (given) => kind.fromToml(simplify(given)),
     fromText: (given) => kind.fromText(given.trim().toLowerCase()),
@@ -320,9 +354,14 @@ export function lowerCased<T>(kind: Kind<T>): Kind<T> {
 export function emptyMeans<T>(value: T, kind: Kind<T>): Kind<T> {
   return {
     ...kind,
+    jsonSchema: orBlank(kind.jsonSchema),
     fromToml: (given) => (isBlank(given) ? value : kind.fromToml(given)),
     fromText: (given) => (isBlank(given) ? value : kind.fromText(given)),
   };
+}
+
+function orBlank(schema: JsonSchema): JsonSchema {
+  return schema.pattern === undefined ? schema : { ...schema, pattern: `${schema.pattern}|^\\s*$` };
 }
 
 const isBlank = (value: unknown) => typeof value === 'string' && value.trim() === '';
@@ -334,6 +373,7 @@ export interface HostPort {
 
 export const hostPort: Kind<HostPort> = kind(
   '"host:port"',
+  matching(':[0-9]{1,5}$'),
   (value) => {
     const match = /^(\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})$/.exec(string(value));
     const port = Number(match?.[2]);

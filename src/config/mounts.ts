@@ -51,6 +51,7 @@ const readMounts = (value: unknown): readonly Mount[] => {
 
 export const mounts: Kind<readonly Mount[]> = {
   notation: `array of ${notation}`,
+  jsonSchema: list.jsonSchema,
   toToml: (text) => list.toToml(text),
   fromToml: readMounts,
   fromText: (text) => readMounts(list.toToml(text)),

@@ -38,6 +38,7 @@ const readVariables = (value: unknown): readonly Variable[] => {
 
 export const variables: Kind<readonly Variable[]> = {
   notation: 'array of "NAME=value", or "NAME" for the value of the runner’s own variable',
+  jsonSchema: list.jsonSchema,
   toToml: (text) => list.toToml(text),
   fromToml: readVariables,
   fromText: (text) => readVariables(list.toToml(text)),

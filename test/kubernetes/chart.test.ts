@@ -2,22 +2,16 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { suite, type TestContext, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { parseConfig } from '../../src/config/parse.ts';
 import type { Json } from '../support/json.ts';
 import { create } from '../support/kubernetes/apply.ts';
 import { requiresCluster } from '../support/kubernetes/cluster.ts';
-import { chart, helm, type Manifest, parseManifests, render, whyNoHelm } from '../support/kubernetes/helm.ts';
+import { chart, helm, type Manifest, parseManifests, render, requiresHelm } from '../support/kubernetes/helm.ts';
 import { definePodMonitors } from '../support/kubernetes/pod-monitors.ts';
 
 const plainFolder = join(chart, '../../kubernetes');
 const image = { repository: 'registry.example.com/team/plan42-runner', tag: '1.2.3' };
-
-async function requiresHelm(t: TestContext): Promise<boolean> {
-  const why = await whyNoHelm();
-  if (why !== '') t.skip(`missing prerequisite: Helm: ${why}`);
-  return why === '';
-}
 
 function find(manifests: readonly Manifest[], kind: string): Json {
   return manifests.find((manifest) => manifest.kind === kind) as Json;
@@ -134,25 +128,6 @@ suite('the chart', { concurrency: false }, () => {
     for (const { verbs, resources, apiGroups } of find(manifests, 'Role').rules)
       for (const list of [verbs, resources, apiGroups]) assert.ok(!list.includes('*'));
   });
-
-  for (const [value, sets, expected] of [
-    ['no image', {}, /image\.repository is required/],
-    ['a tag in the repository', { image: { repository: 'registry.example.com/runner:1' } }, /repository.*pattern/s],
-    ['a token', { image, config: { runner: { token: 'p42r_x' } } }, /config\/runner/],
-    ['a key of replicas', { image, config: { kubernetes: { state_key: 'x' } } }, /config\/kubernetes/],
-    ['a token of GitHub', { image, config: { github: { my: { token: 'x' } } } }, /config\/github/],
-    ['a value of a variable', { image, config: { jobs: { env: ['KEY=x'] } } }, /config\/jobs\/env/],
-    ['a server that is no URL', { image, server: { url: 'plan42.example.com' } }, /server\/url/],
-    ['a time too short to drain', { image, terminationGracePeriodSeconds: 30 }, /terminationGracePeriodSeconds.*60/s],
-    ['an interval without a unit', { image, podMonitor: { enabled: true, interval: '30' } }, /podMonitor\/interval/],
-    ['an unknown value', { image, replicaCount: 2 }, /replicaCount.* not allowed/],
-    ['a port for root only', { image, health: { port: 80 } }, /health\/port.*1,024/],
-  ] as const) {
-    test(`it refuses ${value}`, async (t) => {
-      if (!(await requiresHelm(t))) return;
-      await assert.rejects(render('team-a', sets), expected);
-    });
-  }
 
   test('replicas get one instance ID and a key, and are refused without a key', async () => {
     const image = ['--set', 'image.repository=r.example/runner'];

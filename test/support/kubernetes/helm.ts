@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, mkdir, rename } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { parseYaml } from '../../../src/runtimes/kubernetes/api/kubeconfig.ts';
 import { requireCommands, run } from '../engines/processes.ts';
@@ -29,6 +30,13 @@ export async function whyNoHelm(): Promise<string> {
   } catch (error) {
     return (error as Error).message;
   }
+}
+
+/** False, and the test is skipped, if there is no Helm. */
+export async function requiresHelm(t: Pick<TestContext, 'skip'>): Promise<boolean> {
+  const why = await whyNoHelm();
+  if (why !== '') t.skip(`missing prerequisite: Helm: ${why}`);
+  return why === '';
 }
 
 /** Returns the path of Helm. Builds it, in some minutes, if the cache has none. */
