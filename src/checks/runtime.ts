@@ -26,6 +26,7 @@ export function checkRuntime(context: CheckContext): Promise<readonly Finding[]>
       passed(subject, chosen.readiness.detail + alternatives),
       ...cautions(chosen, config),
       ...(await foreignJobs(runtime, context)),
+      ...(await jobsOfOthers(runtime, context)),
     ];
   });
 }
@@ -46,6 +47,21 @@ async function foreignJobs(runtime: Runtime, { signal }: CheckContext): Promise<
       },
     ),
   ];
+}
+
+/** Jobs in the cluster that this runner cannot adopt: their runner uses the namespace too, or has lost its state. */
+async function jobsOfOthers(runtime: Runtime, { signal }: CheckContext): Promise<Finding[]> {
+  const others = (await runtime.listOthers?.(signal).catch(() => [])) ?? [];
+  return [...Map.groupBy(others, ({ instanceId }) => instanceId)].map(([instanceId, jobs]) =>
+    warning(
+      subject,
+      `${jobs.length === 1 ? 'a Job belongs' : `${jobs.length} Jobs belong`} to another runner, with the instance ID ${instanceId}`,
+      {
+        text: 'If that runner no longer exists, end and remove its Jobs:',
+        command: `plan42 runner job prune --instance ${instanceId}`,
+      },
+    ),
+  );
 }
 
 /** The runtime that the runner would use; undefined if it is not ready. */

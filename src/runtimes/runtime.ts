@@ -125,6 +125,10 @@ export interface UnmanagedContainer {
   sizeBytes: number | undefined;
 }
 
+export interface ContainerOfOther extends UnmanagedContainer {
+  instanceId: string;
+}
+
 export interface Image {
   /** Derived from its content: the same under every name. */
   id: string;
@@ -240,7 +244,12 @@ export interface Runtime {
    * the runtime has no containers. @throws RuntimeError
    */
   listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<UnmanagedContainer[]>;
-  /** Kills and removes a container of `listUnmanaged`, by ID because a later one can have the same name. @throws RuntimeError */
+  /**
+   * Only for a cluster: what other runner instances have in the namespace, and no replica can adopt. Such a runner is running,
+   * or has lost its state. @throws RuntimeError
+   */
+  listOthers?(signal?: AbortSignal): Promise<ContainerOfOther[]>;
+  /** Kills and removes a container of these lists, by ID because a later one can have the same name. @throws RuntimeError */
   removeUnmanaged(id: string): Promise<void>;
   /**
    * Images of `doctor`, and volumes of this runner instance and of `doctor` that no job in these folders uses.

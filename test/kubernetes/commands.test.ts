@@ -217,7 +217,8 @@ suite('commands', { concurrency: false }, () => {
       await leave(instanceId),
       await leave(checkInstanceId, `${checkJobPrefix}${randomUUID()}`),
     ];
-    const foreign = await leave(randomUUID());
+    const otherId = randomUUID();
+    const foreign = await leave(otherId);
     const date = await FakeDate.create(join(inCluster.runner.folder, 'date'), '+10m');
     const prune = async (...args: string[]) => {
       const program = join(import.meta.dirname, '../../bin/plan42');
@@ -236,5 +237,22 @@ suite('commands', { concurrency: false }, () => {
     assert.deepEqual(await jobIdsOf(setting), [foreign, jobIdOf(taskId)].toSorted());
     assert.equal(await stateOf(setting, jobIdOf(taskId)), 'running');
     assert.deepEqual(await prune(), []);
+
+    // The Job of another runner stays until a person says that this runner no longer exists.
+    const { stdout } = await setting.command(['job', 'prune']);
+    assert.match(
+      stdout,
+      new RegExp(`Kept: container ${foreign}: it belongs to the runner ${otherId}; if that no longer`),
+    );
+    const doctor = await setting.command(['doctor', '--json']);
+    assert.match(doctor.stdout, new RegExp(`a Job belongs to another runner, with the instance ID ${otherId}`));
+    assert.match(doctor.stdout, new RegExp(`plan42 runner job prune --instance ${otherId}`));
+    assert.deepEqual(await prune('--instance', randomUUID()), []);
+    assert.deepEqual(await prune('--instance', otherId, '--dry-run'), [`container ${foreign}`]);
+    assert.deepEqual(await prune('--instance', otherId), [`container ${foreign}`]);
+    await eventually(async () => (await jobIdsOf(setting)).length === 1, patienceMs);
+    assert.deepEqual(await jobIdsOf(setting), [jobIdOf(taskId)]);
+    const own = await setting.command(['job', 'prune', '--instance', instanceId]);
+    assert.match(own.stderr, /this runner has that ID/);
   });
 });

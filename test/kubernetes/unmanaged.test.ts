@@ -23,7 +23,8 @@ test('Jobs of this runner that belong to no job are found and removed, and no ot
   const { config } = parseConfig({ env: {}, flags });
   const createRuntime = (instanceId: string) =>
     createKubernetesRuntime({ env: {}, instanceId, settings: config, logger: silentLogger });
-  const [own, other] = [createRuntime('own'), createRuntime('other')];
+  const [ownId, otherId] = [randomUUID(), randomUUID()];
+  const [own, other] = [createRuntime(ownId), createRuntime(otherId)];
   const start = async (runtime: typeof own) => {
     const folder = await makeJobFolder('{}');
     t.after(() => folder[Symbol.asyncDispose]());
@@ -48,6 +49,13 @@ test('Jobs of this runner that belong to no job are found and removed, and no ot
     (await other.listUnmanaged(new Set())).map(({ jobId }) => jobId),
     [foreign],
   );
+  const others = (await own.listOthers?.()) ?? [];
+  assert.deepEqual(
+    others.map(({ jobId, instanceId }) => [jobId, instanceId]),
+    [[foreign, otherId]],
+  );
+  await own.removeUnmanaged(others[0]?.id ?? '');
+  await eventually(async () => (await own.listOthers?.())?.length === 0);
 });
 
 test('a Job that another replica has just created is not unmanaged, whenever this one looks', async (t) => {
@@ -60,13 +68,14 @@ test('a Job that another replica has just created is not unmanaged, whenever thi
   const throughProxy = join(dir.path, 'kubeconfig');
   await writeFile(throughProxy, proxy.kubeconfig, { mode: 0o600 });
   const stateKey = 'k'.repeat(32);
+  const sharedId = randomUUID();
   const createReplica = (kubeconfig: string) => {
     const settings = { 'kubernetes.kubeconfig': kubeconfig, 'runner.instance_id': randomUUID() };
     const { config } = parseConfig({
       env: { PLAN42_KUBERNETES_STATE_KEY: stateKey },
       flags: new Map(Object.entries(settings)),
     });
-    return createKubernetesRuntime({ env: {}, instanceId: 'shared', settings: config, logger: silentLogger });
+    return createKubernetesRuntime({ env: {}, instanceId: sharedId, settings: config, logger: silentLogger });
   };
   const [creator, looker] = [createReplica(account.kubeconfig), createReplica(throughProxy)];
   const { replicas } = creator;
@@ -113,4 +122,16 @@ test('a Job that another replica has just created is not unmanaged, whenever thi
   const orphan = `plan42-${randomUUID()}-1`;
   await creator.start({ ...folder, jobId: orphan, image: agentImage });
   assert.deepEqual(await seen(), [orphan]);
+
+  // For another runner, the same: a Job with a record has a replica that can adopt it.
+  await createJob();
+  const { config } = parseConfig({ env: {}, flags: new Map([['kubernetes.kubeconfig', account.kubeconfig]]) });
+  const stranger = createKubernetesRuntime({
+    ...{ env: {}, instanceId: randomUUID(), settings: config, logger: silentLogger },
+  });
+  const ofOthers = (await stranger.listOthers?.()) ?? [];
+  assert.deepEqual(
+    ofOthers.map(({ jobId }) => jobId),
+    [orphan],
+  );
 });

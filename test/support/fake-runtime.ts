@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { exists } from '../../src/lib/files.ts';
 import type {
+  ContainerOfOther,
   Image,
   ImageStore,
   JobExit,
@@ -26,6 +27,8 @@ export interface FakeRuntime extends Runtime {
   onRemove: (job: JobPaths) => Promise<void>;
   /** The unmanaged containers, filled by the test. */
   readonly left: UnmanagedContainer[];
+  /** Of other runners. */
+  readonly ofOthers: ContainerOfOther[];
   readonly images: FakeImages;
   /** Ends a job, running or not yet started. */
   end(jobId: string, exit?: Partial<JobExit>): void;
@@ -135,10 +138,15 @@ export function createFakeRuntime(): FakeRuntime {
     },
     listRunning: async () => [...running],
     left: [],
+    ofOthers: [],
+    listOthers: async () => runtime.ofOthers,
     images: createFakeImages(),
     listUnmanaged: async (except) => runtime.left.filter(({ jobId }) => !except.has(jobId)),
     removeUnmanaged: async (id) => {
-      runtime.left.splice(0, Number.POSITIVE_INFINITY, ...runtime.left.filter((container) => container.id !== id));
+      for (const list of [runtime.left, runtime.ofOthers]) {
+        const at = list.findIndex((container) => container.id === id);
+        if (at >= 0) list.splice(at, 1);
+      }
     },
     storageFolder: async () => undefined,
     remove: async (job) => {

@@ -3,7 +3,7 @@ import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'node:test';
 import { collectGarbage } from '../../src/jobs/garbage/collect.ts';
-import type { GarbageRules } from '../../src/jobs/garbage/garbage.ts';
+import type { GarbageContext, GarbageRules } from '../../src/jobs/garbage/garbage.ts';
 import type { JobRecord } from '../../src/jobs/record.ts';
 import { JobStore } from '../../src/jobs/store.ts';
 import { createFakeRuntime, type FakeRuntime } from './fake-runtime.ts';
@@ -50,12 +50,13 @@ export async function makeActive(fields: Partial<JobRecord> = {}): Promise<JobRe
   return record;
 }
 
-type Options = Partial<GarbageRules> & { dryRun?: boolean; now?: () => number };
+type Options = Partial<GarbageRules> & Pick<GarbageContext, 'others'> & { dryRun?: boolean; now?: () => number };
 
-export async function collect({ dryRun = false, now = Date.now, ...rules }: Options = {}) {
+export async function collect({ dryRun = false, now = Date.now, others, ...rules }: Options = {}) {
   const { removed, kept, failures } = await collectGarbage(
     {
       ...{ store, runtime, instanceId, now, signal: new AbortController().signal },
+      ...(others && { others }),
       rules: {
         keepFinishedMs: 30 * day,
         keepImages: 1,

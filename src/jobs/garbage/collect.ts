@@ -7,11 +7,12 @@ import type { Garbage, GarbageContext, Kept } from './garbage.ts';
 import { findGateways } from './gateways.ts';
 import { findLeftovers } from './leftovers.ts';
 import { findOrphanedFiles } from './orphaned-files.ts';
+import { findJobsOfOthers } from './other-runners.ts';
 
 export interface Collection {
   /** The garbage that was removed, or would be in a dry run. */
   removed: Omit<Garbage, 'remove'>[];
-  /** Files that stay because they are young, although the rules of finished jobs would let them go. */
+  /** Stays although the rules would let it go: files that are young, and containers whose runner may be running. */
   kept: Kept[];
   /** The steps that failed, and why. */
   failures: { what: string; error: unknown }[];
@@ -20,6 +21,7 @@ export interface Collection {
 // Containers first, because they keep their images in use.
 const finders: [what: string, find: (context: GarbageContext) => AsyncGenerator<Garbage>, byAge?: 'by age'][] = [
   ['containers', findContainers],
+  ['containers of other runners', findJobsOfOthers],
   ['egress gateways', findGateways],
   ['images', findImages],
   ['leftovers', findLeftovers],

@@ -41,11 +41,13 @@ export interface GarbageContext {
   rules: GarbageRules;
   now: () => number;
   signal: AbortSignal;
-  /** Called for what would be garbage if it were older than `graceMs`. */
+  /** Called for what would be garbage if it were older than `graceMs`, or if its runner no longer existed. */
   onKept?: (kept: Kept) => void;
+  /** Containers of other runner instances are listed, and removed for this one. By default, they are neither. */
+  others?: { remove: string | undefined };
 }
 
-/** Something that stays because it is young. */
+/** Something that stays because it is young, or because its runner may be running. */
 export type Kept = Pick<Garbage, 'kind' | 'name' | 'reason'>;
 
 const graceMs = 5 * 60_000;

@@ -10,7 +10,6 @@ import { retry } from '../../lib/retry.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import { lowerWall } from '../../wall/wall.ts';
 import type { CaFile } from '../authorities.ts';
-import { checkInstanceId } from '../check/names.ts';
 import {
   type AgentAddress,
   type JobExit,
@@ -18,7 +17,6 @@ import {
   type Runtime,
   RuntimeError,
   type StartOptions,
-  type UnmanagedContainer,
 } from '../runtime.ts';
 import { valuesOf } from '../variables.ts';
 import { connect } from './api/connect.ts';
@@ -39,13 +37,14 @@ import { restoreMarker } from './replicas/restore-marker.ts';
 import { createSeal } from './replicas/seal.ts';
 import { buildSampleJob } from './sample-job.ts';
 import { completeStart, startJob } from './start-job.ts';
+import { listOthers, listUnmanaged } from './unmanaged.ts';
 import { waitForJob } from './wait-for-job.ts';
 import { checkWall, checkWallTemplate, mayHaveWall } from './walled/check-wall.ts';
 import { keepGatewayFiles } from './walled/gateway-files.ts';
 import { noteSent } from './walled/replace-credentials.ts';
 import { endGateway, waitBehindWall } from './walled/wait-behind-wall.ts';
 import { type ClusterView, createClusterView } from './watch/cluster-view.ts';
-import type { RawJob, RawPod } from './watch/objects.ts';
+import type { RawPod } from './watch/objects.ts';
 
 export interface KubernetesRuntimeOptions {
   /** The runner's, without its own variables. */
@@ -183,27 +182,6 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     return items.map(({ metadata }) => metadata.annotations?.[jobAnnotation] ?? '').filter((id) => id !== '');
   }
 
-  async function listUnmanaged(except: ReadonlySet<string>, signal?: AbortSignal): Promise<UnmanagedContainer[]> {
-    const { api } = await cluster();
-    const query = { labelSelector: instanceSelector(instanceId, checkInstanceId) };
-    const found = await api
-      .request<{ items: RawJob[] }>('GET', pathOf(api, 'jobs'), { query, signal })
-      .catch((error: unknown) => {
-        throw new RuntimeError(`cannot list Jobs: ${formatError(error)}`, { cause: error });
-      });
-    // After the Jobs, whose Leases are created first and removed last.
-    const claimed = new Set(
-      replicas && (await leases.list('job', { signal, timeoutMs: listTimeoutMs })).map((lease) => lease.jobId),
-    );
-    return found.items.flatMap(({ metadata }) => {
-      const jobId = metadata.annotations?.[jobAnnotation] ?? '';
-      if (claimed.has(jobId)) return [];
-      if (except.has(jobId) || metadata.deletionTimestamp !== undefined) return [];
-      const createdAt = new Date(metadata.creationTimestamp ?? 0);
-      return [{ id: `${metadata.name}/${metadata.uid}`, jobId, createdAt, sizeBytes: undefined }];
-    });
-  }
-
   async function removeUnmanaged(id: string): Promise<void> {
     const [name = '', uid] = id.split('/');
     const { api } = await cluster();
@@ -270,7 +248,12 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     listRunning,
     listStates: async (signal) => listStates((await cluster()).api, labelSelector, signal),
     remove,
-    listUnmanaged,
+    listUnmanaged: async (except, signal) => {
+      const limits = { signal, timeoutMs: listTimeoutMs };
+      const listClaimed = async () => new Set(replicas && (await leases.list('job', limits)).map(({ jobId }) => jobId));
+      return listUnmanaged((await cluster()).api, instanceId, { except, listClaimed }, signal);
+    },
+    listOthers: async (signal) => listOthers((await cluster()).api, instanceId, signal),
     removeUnmanaged,
     storageFolder: async () => undefined,
     images: undefined,

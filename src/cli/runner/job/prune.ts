@@ -18,6 +18,8 @@ export interface PruneOptions extends RunnerOptions {
   /** In milliseconds. */
   olderThan?: number;
   json?: boolean;
+  /** The ID of a runner instance that no longer exists. */
+  instance?: string;
 }
 
 /** @throws UserError if something could not be removed, after printing what was removed */
@@ -52,6 +54,14 @@ async function collect(context: CliContext, options: PruneOptions, dryRun: boole
     if (isAbort(error, signal) || !(error instanceof UserError)) throw error;
     context.stderr.write(`WARNING: skipping containers and images: ${formatError(error)}\n`);
   }
+  if (options.instance !== undefined && runtime?.listOthers === undefined)
+    throw new UserError('--instance needs a runner whose runtime is kubernetes, and its cluster', {
+      remedy: 'Remove containers of docker and podman by hand: they have the label ai.plan42.instance.',
+    });
+  if (options.instance === instanceId)
+    throw new UserError(`cannot remove what instance ${instanceId} has: this runner has that ID`, {
+      remedy: 'Leave out --instance. Name the ID of a runner that no longer exists.',
+    });
   const rules = garbageRules(config);
   return collectGarbage(
     {
@@ -61,6 +71,7 @@ async function collect(context: CliContext, options: PruneOptions, dryRun: boole
       signal,
       now: () => systemClock.date().getTime(),
       rules: { ...rules, keepFinishedMs: options.olderThan ?? 0 },
+      others: { remove: options.instance },
     },
     { dryRun },
   );

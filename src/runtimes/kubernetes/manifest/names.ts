@@ -46,8 +46,15 @@ export function instanceLabels(instanceId: string): Record<string, string> {
   return { ...managedBy, [instanceLabel]: shortHash(instanceId) };
 }
 
+/** Selects the objects of all runners. */
+export const managedSelector = Object.entries(managedBy)
+  .map(([name, value]) => `${name}=${value}`)
+  .join(',');
+
+/** Selects the Leases of jobs, whose names are those of the Jobs. */
+export const jobLeases = `${leaseKindLabel}=job`;
+
 /** Selects the objects of an instance, or of several. */
 export function instanceSelector(...instanceIds: readonly [string, ...string[]]): string {
-  const common = Object.entries(managedBy).map(([name, value]) => `${name}=${value}`);
-  return [...common, `${instanceLabel} in (${instanceIds.map(shortHash).join(',')})`].join(',');
+  return [managedSelector, `${instanceLabel} in (${instanceIds.map(shortHash).join(',')})`].join(',');
 }
