@@ -19,7 +19,7 @@ const mayImport: Record<string, readonly string[]> = {
   jobs: ['github', 'limits', 'runtimes', 'gateway', 'shim', 'plan42', 'config', 'lib'],
   events: ['github', 'plan42', 'config', 'lib'],
   runner: ['jobs', 'limits', 'events', 'github', 'control', 'runtimes', 'shim', 'plan42', 'config', 'lib'],
-  web: ['runtimes', 'gateway', 'plan42', 'lib'],
+  web: ['gateway', 'plan42', 'lib'],
   server: ['gateway', 'plan42', 'lib'],
   agent: ['gateway', 'plan42', 'lib'],
   checks: ['jobs', 'github', 'control', 'service', 'runtimes', 'gateway', 'plan42', 'config', 'lib'],
