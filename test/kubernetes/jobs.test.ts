@@ -58,6 +58,34 @@ suite('kubernetes', { concurrency: false }, () => {
     await eventually(async () => (await setting.left()).length === 0, patienceMs);
   });
 
+  test('nothing in the pod has the request once the agent has read it, whatever its user is', async (t) => {
+    const podTemplate = {
+      spec: {
+        securityContext: { runAsUser: 1000, runAsNonRoot: true },
+        containers: [{ name: 'agent', volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }] }],
+        volumes: [{ name: 'tmp', emptyDir: {} }],
+      },
+    };
+    await using setting = await setUp(t, { jobs: 'env = ["KEY_OF_TEST=value"]', podTemplate });
+    if (!setting) return;
+    const { plane, runner } = setting;
+    const inspect = [
+      'id -u',
+      'grep -c marker-of-request $REQUEST',
+      'ls /plan42',
+      'grep -c marker-of-request /plan42/*',
+      'env | grep -c PLAN42_REQUEST_KEY',
+      'grep -c PLAN42_REQUEST_KEY /proc/1/environ',
+      'grep -c KEY_OF_TEST=value /proc/1/environ',
+      'wc -c </proc/1/fd/0',
+    ].join('; ');
+    const taskId = await startTask(plane, agentImage, inspect);
+    await untilOver(plane, taskId, patienceMs);
+    const [, ...lines] = (await runner.jobLog(jobIdOf(taskId))).trimEnd().split('\n');
+    const files = ['/plan42/request-0:0', '/plan42/start:0'];
+    assert.deepEqual(lines, ['1000', '1', 'request-0', 'start', ...files, '0', '0', '1', '0']);
+  });
+
   // Less than a node keeps of a log, 10 MiB with its times.
   test('a long output and a request of several megabytes arrive whole', async (t) => {
     await using setting = await setUp(t);

@@ -1,4 +1,5 @@
 /** The Secrets of a job: its request in parts, the program that passes it on, variables and certificate authorities. */
+import { createCipheriv, randomBytes } from 'node:crypto';
 import type { V1Job, V1Secret, V1VolumeProjection } from '@kubernetes/client-node';
 import { instanceLabels, secretName } from './names.ts';
 
@@ -19,8 +20,9 @@ export interface SecretContent {
 
 interface Item {
   key: string;
-  /** Undefined for the value of a variable. */
+  /** The file, or the variable, that the pod gets. */
   path?: string;
+  variable?: string;
   mode: number;
   data: Uint8Array;
 }
@@ -48,18 +50,18 @@ export function planSecrets(name: string, content: SecretContent): Secrets {
     // Without items, all keys of a Secret become files.
     sources: sources.filter(({ secret }) => secret.items.length > 0),
     variables: parts.flatMap((items, part) =>
-      items.flatMap(({ key, path }) =>
-        path === undefined ? [{ name: key.slice(variablePrefix.length), secret: secretName(name, part), key }] : [],
+      items.flatMap(({ key, variable }) =>
+        variable === undefined ? [] : [{ name: variable, secret: secretName(name, part), key }],
       ),
     ),
   };
 }
 
-const variablePrefix = 'env.';
-
-function itemsOf({ startProgram, request, files, variables, wall }: SecretContent): Item[] {
-  const requestParts = Math.max(1, Math.ceil(request.length / maxPartBytes));
-  return [
+/** Each list goes into one Secret. */
+function itemsOf({ startProgram, request, files, variables, wall }: SecretContent): Item[][] {
+  const partBytes = maxPartBytes - keyHexBytes;
+  const requestParts = Math.max(1, Math.ceil(request.length / partBytes));
+  const alone: Item[] = [
     { key: 'start', path: 'start', mode: executable, data: startProgram },
     ...(wall === undefined
       ? []
@@ -68,7 +70,8 @@ function itemsOf({ startProgram, request, files, variables, wall }: SecretConten
           { key: 'gateway-token', path: 'gateway-token', mode: readable, data: wall.token },
         ]),
     ...Object.entries(variables).map(([name, value]) => ({
-      key: variablePrefix + name,
+      key: `env.${name}`,
+      variable: name,
       mode: readable,
       data: Buffer.from(value),
     })),
@@ -78,26 +81,49 @@ function itemsOf({ startProgram, request, files, variables, wall }: SecretConten
       mode: readable,
       data: Buffer.from(text),
     })),
-    ...Array.from({ length: requestParts }, (_, n) => ({
-      key: `request-${n}`,
-      path: `request-${n}`,
+  ];
+  const parts = Array.from({ length: requestParts }, (_, n) =>
+    encryptPart(n, request.subarray(n * partBytes, (n + 1) * partBytes)),
+  );
+  return [...alone.map((item) => [item]), ...parts];
+}
+
+const keyBytes = 32;
+const keyHexBytes = 2 * keyBytes;
+
+/**
+ * The files stay in the pod as long as it does, and every user and container of it may read them. The program `start` gets the
+ * key in a variable, which no process has after it. The key is in the same Secret: a start that is repeated can have other keys,
+ * and does not replace a Secret.
+ */
+function encryptPart(n: number, data: Uint8Array): Item[] {
+  const key = randomBytes(keyBytes);
+  // The key is for this text only.
+  const cipher = createCipheriv('chacha20', key, Buffer.alloc(16));
+  const encrypted = Buffer.concat([cipher.update(data), cipher.final()]);
+  return [
+    { key: `request-${n}`, path: `request-${n}`, mode: readable, data: encrypted },
+    {
+      key: `request-key-${n}`,
+      variable: `PLAN42_REQUEST_KEY_${n}`,
       mode: readable,
-      data: request.subarray(n * maxPartBytes, (n + 1) * maxPartBytes),
-    })),
+      data: Buffer.from(key.toString('hex')),
+    },
   ];
 }
 
 /** Into as few Secrets as possible, in this order. */
-function packItems(items: readonly Item[]): Item[][] {
+function packItems(lists: readonly Item[][]): Item[][] {
   const parts: Item[][] = [];
   let room = 0;
-  for (const item of items) {
-    if (item.data.length > room) {
+  for (const items of lists) {
+    const size = items.reduce((sum, { data }) => sum + data.length, 0);
+    if (size > room) {
       parts.push([]);
       room = maxPartBytes;
     }
-    parts.at(-1)?.push(item);
-    room -= item.data.length;
+    parts.at(-1)?.push(...items);
+    room -= size;
   }
   return parts;
 }
