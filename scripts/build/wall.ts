@@ -12,7 +12,10 @@ const sources = {
   // Of containers behind the wall.
   init: ['src/wall/init/*.c'],
   // Of pods behind the wall.
-  'pod-init': ['src/wall/pod-init/*.c', 'src/wall/init/{detach,filter,forward,mounts,probe,refuse,system}.c'],
+  'pod-init': [
+    'src/wall/pod-init/*.c',
+    'src/wall/init/{detach,filter,forward,init,interfaces,mounts,probe,refuse,system}.c',
+  ],
   // Of pods.
   start: ['src/runtimes/kubernetes/manifest/start/*.c', 'src/wall/init/system.c'],
   // Copies the output of jobs on this machine.

@@ -1,8 +1,9 @@
 /*
- * The first program of a container behind the wall: /plan42-wall/init PROGRAM ARGUMENT…
+ * The first program of a container behind the wall: /plan42-wall/init PROGRAM ARGUMENT…, and in a pod, after `start`:
+ * /plan42/init PROGRAM ARGUMENT…
  *
- * It proves, before the first instruction of the agent, that only loopback can be reached, closes the ways that network
- * namespaces leave open, starts the forwarder to the gateway, and becomes PROGRAM: with the same process ID, standard
+ * It proves, before the first instruction of the agent, that only the gateway of the job can be reached, closes the ways that
+ * network namespaces leave open, starts the forwarder to the gateway, and becomes PROGRAM: with the same process ID, standard
  * streams, signals and environment, so that images with an init of their own work as before.
  */
 #include "system.h"
@@ -19,11 +20,10 @@ __attribute__((used)) _Noreturn void start(long *stack) {
   check_capabilities();
   install_filter();
   check_families();
-  check_interfaces();
-  check_routes();
+  check_network(environment);
   check_mounts();
   start_forwarder(argc, argv);
-  wait_for_gateway();
+  complete_start(argc, argv, environment);
 
   long result = sys(__NR_execve, argv[1], argv + 1, environment);
   print("plan42-wall: cannot start ", argv[1], ": ", error_text(result), "\n", NULL);

@@ -10,14 +10,13 @@ _Noreturn void refuse(const char *reason, ...);
 /* filter.c: system calls that lead around the network namespace. */
 void install_filter(void);
 
-/* probe.c: whether anything but the gateway can be reached. Each of them refuses if so. */
+/* probe.c: what opens networks. Each of them refuses if the container has it. */
 void check_capabilities(void);
-void check_interfaces(void);
-void check_routes(void);
 void check_families(void);
-/* For pods: at most one interface beside loopback. */
-void check_only_network(void);
 uint64_t permitted_capabilities(void);
+
+/* network.c here, or in pods that of ../pod-init: refuses if anything but the gateway can be reached. */
+void check_network(char **environment);
 
 /* mounts.c: sockets of programs outside, in what the container has mounted. */
 void check_mounts(void);
@@ -30,5 +29,8 @@ int start_beside(int argc, char **argv, const char *name, int kept);
 
 /* forward.c: passes connections from the proxy port to the gateway. */
 void start_forwarder(int argc, char **argv);
-/* Waits until the gateway accepts connections. */
+/* unix-gateway.c: waits until the gateway accepts connections. */
 void wait_for_gateway(void);
+
+/* network.c here, or in pods that of ../pod-init: the last step before the agent. */
+void complete_start(int argc, char **argv, char **environment);

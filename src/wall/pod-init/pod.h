@@ -1,4 +1,4 @@
-/* The steps of the wall in a pod, see init.c. */
+/* How the program `init` proves the wall in a pod, see network.c. */
 #pragma once
 #include "../init/sockets.h"
 
