@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import { agentImage } from '../support/kubernetes/agent-image.ts';
 import { requiresCluster } from '../support/kubernetes/cluster.ts';
 import { type ClusterRunner, patienceMs, startClusterRunner } from '../support/kubernetes/cluster-runner.ts';
-import { type Outside, startOutside } from '../support/kubernetes/outside.ts';
+import { type Outside, startOutside, viaGateway } from '../support/kubernetes/outside.ts';
 import { enforcePolicies, filterCommands } from '../support/kubernetes/policy-filter.ts';
 import { imageCommands, loadRunnerImage } from '../support/kubernetes/runner-image.ts';
 import { requiresCommands } from '../support/requires-command.ts';
@@ -71,13 +71,6 @@ async function setUp(t: TestContext, options: Options = {}): Promise<Setting | u
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
-
-/**
- * A function of the shell: requests a host from the gateway, as programs do that know proxies. The input of `nc` stays open: at its
- * end, the gateway takes the request for cancelled.
- */
-const viaGateway = (name = 'get') =>
-  `${name}() { timeout 40 nc 127.0.0.1 7043 -e sh -c "printf 'GET http://%s/ HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n' $1 $1; cat >/tmp/response"; cat /tmp/response; rm -f /tmp/response; echo; }`;
 
 /** The address of the gateway, which the pod has as a file. */
 const gatewayAddress = `a=$(cat /plan42/gateway-address); g=$(printf '%d.%d.%d.%d' $(echo $a | sed 's/../0x& /g'))`;

@@ -39,10 +39,18 @@ export interface ReplicasSetting extends AsyncDisposable {
   leftInCluster: () => Promise<string[]>;
 }
 
+export interface ReplicasOptions {
+  maxJobs?: number;
+  /** More lines of [kubernetes]. */
+  kubernetes?: string;
+  /** More tables. */
+  tables?: string;
+}
+
 /** Undefined, and the test is skipped, if this machine cannot have a cluster. */
 export async function startReplicas(
   t: TestContext,
-  { maxJobs = 4 }: { maxJobs?: number } = {},
+  { maxJobs = 4, kubernetes = '', tables = '' }: ReplicasOptions = {},
 ): Promise<ReplicasSetting | undefined> {
   const cluster = await requiresCluster(t);
   if (!cluster) return undefined;
@@ -62,8 +70,8 @@ export async function startReplicas(
     const config = [
       `instance_id = "${shared.instanceId}"`,
       `[jobs]\nmemory_gib = 0.0625\ncpus = 0.1\nstop_timeout = "2s"\nmax_jobs = ${maxJobs}`,
-      `[kubernetes]\nkubeconfig = "${kubeconfig}"\nstate_key = "${shared.stateKey}"\nstart_timeout = "90s"`,
-      '',
+      `[kubernetes]\nkubeconfig = "${kubeconfig}"\nstate_key = "${shared.stateKey}"\nstart_timeout = "90s"\n${kubernetes}`,
+      `${tables}\n`,
     ].join('\n');
     const options = { url: toServer.url, token: await plane.newToken(), runtime: 'kubernetes' as const, config };
     let runner = await RunnerProcess.start(options);
