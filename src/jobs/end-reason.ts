@@ -19,6 +19,7 @@ export type EndCode =
   | 'not-started'
   | 'wall-opened'
   | 'stopped'
+  | 'removed'
   | 'machine-restarted'
   | 'unknown';
 

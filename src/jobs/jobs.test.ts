@@ -127,12 +127,26 @@ describe('a job that its runtime has stopped', () => {
     assert.equal((await endOf({ stopped: { reason }, reached: { limit: 'max_duration' } })).endCode, 'stopped');
   });
 
+  test('has it in its log too, if the runtime writes logs itself', async () => {
+    const lines: string[] = [];
+    Object.assign(setting.runtime, { appendToLog: async (_: unknown, line: string) => void lines.push(line) });
+    await endOf({ stopped: { reason: 'its pod was removed', code: 'removed' } });
+    await endOf({ exitCode: undefined, unseenBecause: 'its Job was removed', unseenRemedy: 'Start it again.' });
+    await endOf({ exitCode: 3 });
+    assert.deepEqual(lines, [
+      '[plan42: agent stopped: its pod was removed]',
+      '[plan42: agent is gone: its Job was removed]',
+    ]);
+  });
+
   test('at a limit names the limit', async () => {
     await setting[Symbol.asyncDispose]();
     setting = await JobsSetting.start('[jobs]\nmax_jobs = 1\n[limits]\nmax_duration = "10s"\ndisk_gib = 0.5');
     Object.assign(setting.runtime, { holdsLimits: true });
     const stopped = { reason: 'it ran longer than the cluster allows' };
     const sentence = 'it ran for 12 s, and limits.max_duration is 10 s';
+    const lines: string[] = [];
+    Object.assign(setting.runtime, { appendToLog: async (_: unknown, line: string) => void lines.push(line) });
     assert.deepEqual(await endOf({ stopped, reached: { limit: 'max_duration', used: 12_000 } }), {
       endCode: 'limit-reached',
       endText: `limit reached: ${sentence}`,
@@ -142,6 +156,10 @@ describe('a job that its runtime has stopped', () => {
       (await endOf({ stopped, reached: { limit: 'disk_gib' } })).failure,
       /: it reached limits\.disk_gib, which is 512 MiB\.$/,
     );
+    assert.deepEqual(lines, [
+      `plan42: limits: limit reached: ${sentence}; SIGTERM at the limit, SIGKILL 30 s later`,
+      'plan42: limits: limit reached: it reached limits.disk_gib, which is 512 MiB',
+    ]);
   });
 });
 

@@ -45,6 +45,8 @@ export interface JobsOptions {
   features: ReadonlySet<ServerFeature>;
   /** Absent if agents get no git mirrors. */
   mirrors?: Mirrors | undefined;
+  /** The command that runs another one where this runner is (`kubectl exec … -- `), or empty. */
+  commandPrefix?: string;
   /** The option with which a command finds this runner (`--state-dir … `), or empty. */
   stateDirOption?: string;
   github: GithubConnections;
@@ -312,7 +314,7 @@ export class Jobs implements AsyncDisposable {
   }
 
   #run({ record, runtime, invocation, agentToken, isKilled }: Job): void {
-    const { config, store, client, github, env = {}, stateDirOption = '' } = this.#options;
+    const { config, store, client, github, env = {}, commandPrefix = '', stateDirOption = '' } = this.#options;
     const { jobId, tenantId, taskId, turnIndex } = record;
     const logger = this.#options.logger.with({ job_id: jobId, task_id: taskId, turn_index: turnIndex });
     const agentClient = client.withToken(agentToken);
@@ -341,6 +343,7 @@ export class Jobs implements AsyncDisposable {
       turn,
       logger,
       hostName: hostname(),
+      commandPrefix,
       stateDirOption,
       serverUrl: agentServerUrl(agentToken, config.runner.url),
       github,

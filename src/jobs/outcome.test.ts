@@ -71,3 +71,8 @@ test('the command for the log finds a runner with another state folder', () => {
   const text = describeExit(record, exit, 'host-1', { stateDirOption: "--state-dir '/a b' " });
   assert.ok(text.endsWith(`plan42 runner job logs --state-dir '/a b' ${record.jobId}`));
 });
+
+test('the command for the log of a runner in a pod is run in that pod', () => {
+  const text = describeExit(record, exit, 'runner-1', { commandPrefix: 'kubectl exec runner-1 -- ' });
+  assert.ok(text.endsWith(`Its log is on runner-1: kubectl exec runner-1 -- plan42 runner job logs ${record.jobId}`));
+});

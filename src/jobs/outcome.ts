@@ -12,6 +12,8 @@ import type { JobRecord } from './record.ts';
 import { describeTurnEnd, type TurnEnd } from './turn-end.ts';
 
 interface ExitContext {
+  /** The command with which the one for the log is run in the runner's place, and a space; or empty. */
+  commandPrefix?: string;
   stateDirOption?: string;
   unreachable?: Unreachable | undefined;
   /** Undefined if the job had no wall. */
@@ -28,12 +30,28 @@ export function describeExit(
   record: JobRecord,
   exit: JobExit,
   hostName: string,
-  { stateDirOption = '', unreachable, egress, reached }: ExitContext = {},
+  { commandPrefix = '', stateDirOption = '', unreachable, egress, reached }: ExitContext = {},
 ): string {
   const reason = reached && !record.killed ? describeReached(reached) : explainExit(record, exit, unreachable);
   // They may be why the agent failed.
   const refused = exit.startError === undefined && !record.killed ? refusedHosts(egress) : [];
-  return `${reason}${describeRefused(refused)} Its log is on ${hostName}: plan42 runner job logs ${stateDirOption}${record.jobId}`;
+  return `${reason}${describeRefused(refused)} Its log is on ${hostName}: ${commandPrefix}plan42 runner job logs ${stateDirOption}${record.jobId}`;
+}
+
+/** The last line of the job's log if the agent was stopped or is gone, for a runtime that writes none. */
+export function describeExitInLog(
+  { stopped, unseenBecause, reached: held }: JobExit,
+  reached: ReachedLimit | undefined,
+  wrapUpMs: number,
+): string | undefined {
+  // Others write it when the limit is reached.
+  if (reached !== undefined && held?.limit !== reached.limit) return undefined;
+  if (reached !== undefined) {
+    const wrapUp = `; SIGTERM at the limit, SIGKILL ${wrapUpMs / 1000} s later`;
+    return `plan42: limits: limit reached: ${describeUse(reached)}${reached.limit === 'disk_gib' ? '' : wrapUp}`;
+  }
+  if (stopped !== undefined) return `[plan42: agent stopped: ${stopped.reason}]`;
+  return unseenBecause && `[plan42: agent is gone: ${unseenBecause}]`;
 }
 
 /** The turn's error message for a job that could not be started. */
@@ -84,9 +102,10 @@ function outOfMemory(exitCode: number | undefined): string {
   return `A process of the agent was killed because it exceeded the memory limit of the job (out of memory), and the agent ended with exit code ${exitCode} without finishing its turn.`;
 }
 
-function unknownExit({ machineRestarted, unseenBecause }: JobExit): string {
+function unknownExit({ machineRestarted, unseenBecause, unseenRemedy }: JobExit): string {
   if (machineRestarted) return 'The machine restarted while the agent was running.';
-  if (unseenBecause) return `The agent is gone and its exit code is unknown: ${unseenBecause}.`;
+  if (unseenBecause)
+    return `The agent is gone and its exit code is unknown: ${unseenBecause}.${unseenRemedy ? ` ${unseenRemedy}` : ''}`;
   const restart = machineRestarted === undefined ? ', or the machine restarted' : '';
   return `The agent is gone and its exit code is unknown: it may have been killed${restart}.`;
 }

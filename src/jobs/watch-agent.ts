@@ -10,7 +10,7 @@ import { watchWarden } from '../limits/warden-process.ts';
 import type { JobExit, Runtime } from '../runtimes/runtime.ts';
 import { whyUnreachable } from './agent-server.ts';
 import { type EndReason, exitReason, killedReason, limitReason, turnEndReason } from './end-reason.ts';
-import { describeExit, describeStop } from './outcome.ts';
+import { describeExit, describeExitInLog, describeStop } from './outcome.ts';
 import type { JobRecord } from './record.ts';
 import type { JobStore } from './store.ts';
 import { describeTurnEnd, type ExitGrace, graceAfter, type TurnEnd } from './turn-end.ts';
@@ -38,6 +38,8 @@ export interface AgentContext extends KillDeps {
   /** The variables of the runner. */
   env: NodeJS.ProcessEnv;
   hostName: string;
+  /** The command that runs another one where this runner is, and a space; or empty. */
+  commandPrefix: string;
   /** The option with which a command finds this runner, or empty. */
   stateDirOption: string;
   /** The server that the agent calls. */
@@ -53,7 +55,7 @@ export interface AgentContext extends KillDeps {
 
 /** Returns the record of the job after its exit. Rejects only with the reason of `context.detach`. */
 export async function waitForExit(record: JobRecord, context: AgentContext): Promise<JobRecord> {
-  const { store, runtime, logger, hostName, stateDirOption, cancel, detach } = context;
+  const { store, runtime, logger, hostName, commandPrefix, stateDirOption, cancel, detach } = context;
   const { jobId } = record;
   const turnStop = stopAfterTurn(jobId, context);
   using _warden = beginToWatchWarden(jobId, context);
@@ -70,6 +72,11 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
     const reached = await findReached(record, exit, store);
     if (reached !== undefined)
       logger.warn('job ended at limit', { limit: reached.limit, reason: describeUse(reached) });
+    const line = killed || stoppedBy ? undefined : describeExitInLog(exit, reached, context.config.limits.wrapUpMs);
+    if (line !== undefined)
+      await runtime
+        .appendToLog?.(store.paths(jobId), line)
+        .catch((error: unknown) => logger.warn('cannot write reason of exit to job log', { error }));
     const mayBeCutOff =
       !killed && !stoppedBy && !reached && exit.exitCode && (exit.startError ?? exit.stopped) === undefined;
     const egress = await store.readEgress(jobId);
@@ -78,7 +85,10 @@ export async function waitForExit(record: JobRecord, context: AgentContext): Pro
       mayBeCutOff && egress === undefined ? await whyUnreachable(runtime, context.serverUrl) : undefined;
     const failure = stoppedBy
       ? describeStop(stoppedBy)
-      : describeExit({ ...record, killed }, exit, hostName, { stateDirOption, unreachable, egress, reached });
+      : describeExit({ ...record, killed }, exit, hostName, {
+          ...{ commandPrefix, stateDirOption },
+          ...{ unreachable, egress, reached },
+        });
     const reason = endReason({ killed, stoppedBy }, reached ? limitReason(reached) : exitReason(exit));
     const { exitCode } = exit;
     return {

@@ -106,14 +106,16 @@ export interface JobExit {
   startError: string | undefined;
   /** How to correct it, if known. */
   startRemedy?: string | undefined;
-  /** Why the runtime killed the agent, without a full stop, and how to correct it. By default with the code `stopped`. */
-  stopped?: { reason: string; remedy?: string; code?: 'wall-opened' } | undefined;
+  /** Why the runtime, or another user of it, killed the agent, without a full stop, and how to correct it. By default with the code `stopped`. */
+  stopped?: { reason: string; remedy?: string; code?: 'wall-opened' | 'removed' } | undefined;
   /** The limit of `StartOptions.limits` at which the runtime killed the agent, with milliseconds or bytes, if known. */
   reached?: { limit: 'max_duration' | 'disk_gib' | 'max_tokens' | 'max_cost'; used?: number | undefined } | undefined;
   /** Whether the machine was restarted since the start; undefined if unknown. */
   machineRestarted?: boolean | undefined;
   /** Why the exit was not observed, if known; a sentence without its full stop. */
   unseenBecause?: string | undefined;
+  /** How to continue then, if known. */
+  unseenRemedy?: string | undefined;
 }
 
 /** A container with the label of this runner instance that belongs to no job in progress. */
@@ -237,6 +239,16 @@ export interface Runtime {
    * the Go runner. @throws RuntimeError
    */
   listForeign?(signal?: AbortSignal): Promise<string[]>;
+  /**
+   * Only for a runtime whose jobs have no shim: the command that prints what the agent writes, without a runner. Undefined if
+   * the job was not started.
+   */
+  logCommand?(job: JobPaths): Promise<string | undefined>;
+  /**
+   * Only for a runtime whose jobs have no shim: appends a line to the log of a job that has exited, unless the log has it
+   * already. @throws an error of the file system
+   */
+  appendToLog?(job: JobPaths, line: string): Promise<void>;
   /** Removes everything of a job that has exited. @throws RuntimeError */
   remove(job: JobPaths): Promise<void>;
   /**

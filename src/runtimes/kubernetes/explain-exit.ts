@@ -2,13 +2,13 @@
 import { systemClock } from '../../lib/clock.ts';
 import type { JobExit } from '../runtime.ts';
 import { explainExit, phaseOf } from './explain/exit.ts';
-import { type Explanation, findCondition, newestWarning, type Picture } from './explain/objects.ts';
+import { type Explanation, findCondition, newestWarning, type Picture, type Removed } from './explain/objects.ts';
 import { explainStart, type StartProblem } from './explain/start-problem.ts';
 import type { JobInCluster } from './watch/cluster-view.ts';
 
 /** Undefined while the job can start or runs. */
-export function findExit(state: JobInCluster): JobExit | undefined {
-  const picture = pictureOf(state);
+export function findExit(state: JobInCluster, removedByRunner?: Removed): JobExit | undefined {
+  const picture = { ...pictureOf(state), removedByRunner };
   const phase = phaseOf(picture);
   if (phase === 'ended') return explainExit(picture, systemClock.date());
   const problem = phase === 'starting' ? explainStart(picture) : undefined;
@@ -36,8 +36,8 @@ export function explainLost(state: JobInCluster): JobExit {
   return { ...exit, unseenBecause: 'its node was lost' };
 }
 
-function pictureOf({ job, pod, events }: JobInCluster): Picture {
-  return { job: job?.object, pod: pod?.object, podIsGone: pod?.isGone ?? false, events };
+function pictureOf({ job, pod, events, isReplaced = false }: JobInCluster): Picture {
+  return { job: job?.object, pod: pod?.object, podIsGone: pod?.isGone ?? false, isReplaced, events };
 }
 
 /** The exit of a job that the cluster does not start in time. */

@@ -6,9 +6,11 @@ import { writeDurably } from '../../lib/files.ts';
 import { parseJson, tryParseJson } from '../../lib/json.ts';
 import { readTextIfExists } from '../../lib/read-file.ts';
 import type { JobPaths } from '../../shim/shim.ts';
+import type { Removed } from './explain/objects.ts';
 
 const markerFile = 'kubernetes.json';
 const intentFile = 'kubernetes-start.json';
+const killFile = 'kubernetes-kill.json';
 
 const common = {
   version: v.literal(1),
@@ -72,6 +74,18 @@ export async function writeMarker(
   await writeDurably(join(folder, markerFile), JSON.stringify({ ...marker, version: 1 } satisfies Marker));
 }
 
+const Kill = v.object({ version: v.literal(1), removed: v.picklist(['pod', 'job']) });
+
+/** Returns what the runner has removed from the cluster to end the agent. */
+export async function readKill({ folder }: Pick<JobPaths, 'folder'>): Promise<Removed | undefined> {
+  return (await read(folder, killFile, Kill))?.removed;
+}
+
+/** Before the removal. */
+export async function writeKill({ folder }: Pick<JobPaths, 'folder'>, removed: Removed): Promise<void> {
+  await writeDurably(join(folder, killFile), JSON.stringify({ version: 1, removed }));
+}
+
 export async function removeMarker({ folder }: Pick<JobPaths, 'folder'>): Promise<void> {
-  for (const file of [intentFile, markerFile]) await rm(join(folder, file), { force: true });
+  for (const file of [intentFile, markerFile, killFile]) await rm(join(folder, file), { force: true });
 }

@@ -23,12 +23,15 @@ import { connect } from './api/connect.ts';
 import type { KubeApi } from './api/kube-api.ts';
 import { checkCluster, replicaRights, wallRights } from './check-ready.ts';
 import { isTransient } from './create.ts';
-import { deleteJob, ifPresent } from './delete-job.ts';
+import { deleteJob } from './delete-job.ts';
 import { tryDryRun } from './dry-run.ts';
+import { endAgent } from './end-agent.ts';
+import type { Removed } from './explain/objects.ts';
 import { findWarnings } from './find-warnings.ts';
-import { readIntent, readMarker, removeMarker } from './job-marker.ts';
+import { readIntent, readKill, readMarker, removeMarker, writeKill } from './job-marker.ts';
 import { listStates } from './list-states.ts';
-import { gatewayName, instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
+import { appendLine } from './logs/append-line.ts';
+import { agentContainer, gatewayName, instanceSelector, jobAnnotation, objectName } from './manifest/names.ts';
 import { pathOf } from './paths.ts';
 import { checkPods } from './probe/check-pods.ts';
 import { createLeaseStore } from './replicas/lease-store.ts';
@@ -73,6 +76,8 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
       ? undefined
       : createReplicas({ store: leases, seal: createSeal(stateKey, instanceId), instanceId, logger });
   const more = [...(replicas ? replicaRights : []), ...(mayHaveWall(settings) ? wallRights : [])];
+  /** The objects that this process has removed to end agents, by job ID. */
+  const kills = new Map<string, Removed>();
   let connection: Promise<{ api: KubeApi; view: ClusterView }> | undefined;
 
   function cluster(): Promise<{ api: KubeApi; view: ClusterView }> {
@@ -134,31 +139,32 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     if (marker === undefined) return withoutMarker();
     const { api, view } = await cluster();
     const { startTimeoutMs } = kubernetes;
-    const waiting = (onExit?: () => Promise<void>) =>
-      waitForJob(job, marker, { api, view, startTimeoutMs, logger, signal, ...(onExit && { onExit }) });
+    const killed = await readKill(job);
+    if (killed !== undefined) kills.set(job.jobId, killed);
+    const removedByRunner = () => kills.get(job.jobId);
+    const deps = { api, view, startTimeoutMs, removedByRunner, logger, signal };
+    const waiting = async (onExit?: () => Promise<void>) => {
+      const exit = await waitForJob(job, marker, { ...deps, ...(onExit && { onExit }) });
+      // A pod that does not start would have the time of an agent to end.
+      if (exit.startError !== undefined) await kill(job, 0).catch(() => {});
+      return exit;
+    };
     const end = (graceMs = jobs.stopTimeoutMs) => kill(job, graceMs);
     return waitBehindWall(job, marker, waiting, { api, view, instanceId, kill: end, logger, signal });
   }
 
-  /** Deleting the pod sends SIGTERM, and SIGKILL after the time. The Job has no second attempt. */
   async function kill(job: JobPaths, graceMs: number): Promise<void> {
     const marker = await readMarker(job);
     if (marker === undefined) return;
     const { api } = await cluster();
-    const query = { labelSelector: `batch.kubernetes.io/job-name=${marker.name}` };
-    try {
-      const { items } = await api.request<{ items: RawPod[] }>('GET', pathOf(api, 'pods'), { query });
-      if (items.length === 0) return await deleteJob(api, marker.name, marker.uid);
-      // Less than a second means to delete the pod without its kubelet.
-      const gracePeriodSeconds = Math.max(1, Math.ceil(graceMs / 1000));
-      for (const { metadata, status } of items) {
-        if (status?.phase === 'Succeeded' || status?.phase === 'Failed') continue;
-        const body = { gracePeriodSeconds, preconditions: { uid: metadata.uid } };
-        await ifPresent(api.request('DELETE', pathOf(api, 'pods', metadata.name), { body }));
-      }
-    } catch (error) {
-      throw new RuntimeError(`cannot end the pod of the job: ${formatError(error)}`, { cause: error });
-    }
+    const onRemove = async (what: Removed) => {
+      kills.set(job.jobId, what);
+      // On a full disk the agent is killed all the same.
+      await writeKill(job, what).catch((error: unknown) =>
+        logger.warn('cannot save kill request', { job_id: job.jobId, error }),
+      );
+    };
+    await endAgent(api, marker, { graceMs, onRemove });
   }
 
   async function remove(job: JobPaths): Promise<void> {
@@ -173,6 +179,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     view.forget(name);
     if (isWalled) await lowerWall(job);
     await removeMarker(job);
+    kills.delete(job.jobId);
   }
 
   async function listRunning(signal?: AbortSignal): Promise<string[]> {
@@ -247,6 +254,17 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     kill,
     listRunning,
     listStates: async (signal) => listStates((await cluster()).api, labelSelector, signal),
+    logCommand: async (job) => {
+      const marker = await readMarker(job);
+      return (
+        marker &&
+        `kubectl --namespace ${marker.namespace} logs --follow --container ${agentContainer} job/${marker.name}`
+      );
+    },
+    appendToLog: async (job, line) => {
+      const { maxLogBytes } = (await readMarker(job)) ?? {};
+      if (maxLogBytes !== undefined) await appendLine(job, line, maxLogBytes);
+    },
     remove,
     listUnmanaged: async (except, signal) => {
       const limits = { signal, timeoutMs: listTimeoutMs };

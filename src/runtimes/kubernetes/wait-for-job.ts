@@ -7,7 +7,7 @@ import type { JobPaths } from '../../shim/shim.ts';
 import type { JobExit } from '../runtime.ts';
 import { isNotFound, type KubeApi } from './api/kube-api.ts';
 import { isTransient } from './create.ts';
-import type { Explanation } from './explain/objects.ts';
+import type { Explanation, Removed } from './explain/objects.ts';
 import { explainLost, findExit, findProblem, isNodeLost, startTimedOut } from './explain-exit.ts';
 import type { Marker } from './job-marker.ts';
 import { followLog } from './logs/follow-log.ts';
@@ -26,6 +26,8 @@ export interface WaitDeps {
   signal: AbortSignal | undefined;
   /** Called when the agent has exited, before the end of its log is written. */
   onExit?: () => Promise<void>;
+  /** Returns what the runner itself has removed to end the agent. */
+  removedByRunner?: () => Removed | undefined;
   /** How long a node that is gone may be late with the end of a pod. For tests. */
   lostAfterMs?: number;
 }
@@ -59,10 +61,10 @@ export async function waitForJob(job: JobPaths, marker: Marker, deps: WaitDeps):
 /** A node that is gone never reports the end of a pod, whose deletion then waits for it. */
 async function waitForExit(
   { name, uid }: Marker,
-  { view, signal, lostAfterMs = 30_000 }: WaitDeps,
+  { view, signal, removedByRunner, lostAfterMs = 30_000 }: WaitDeps,
   noteLost: () => void,
 ): Promise<JobExit> {
-  const find = (state: JobInCluster) => findExit(sameJob(state, uid));
+  const find = (state: JobInCluster) => findExit(sameJob(state, uid), removedByRunner?.());
   const findLost = (state: JobInCluster) =>
     isNodeLost(sameJob(state, uid)) ? { deletedAt: deletionOf(state) } : undefined;
   const first = await view.waitFor<JobExit | { deletedAt: number }>(
@@ -98,7 +100,8 @@ function deletionOf({ pod }: JobInCluster): number {
 
 /** A Job that was created again under the same name is another one. */
 function sameJob({ job, pod, events }: JobInCluster, uid: string): JobInCluster {
-  return job === undefined || job.uid === uid ? { job, pod, events } : { job: undefined, pod: undefined, events };
+  if (job === undefined || job.uid === uid) return { job, pod, events };
+  return { job: undefined, isReplaced: true, pod: undefined, events };
 }
 
 async function waitForStart(
@@ -106,7 +109,7 @@ async function waitForStart(
   { name, uid, startedAtMs }: Marker,
   deps: WaitDeps,
 ): Promise<{ pod: string } | JobExit> {
-  const { view, startTimeoutMs, logger, signal } = deps;
+  const { view, startTimeoutMs, logger, signal, removedByRunner } = deps;
   let logged: string | undefined;
   const logProblem = ({ reason, remedy }: Partial<Explanation> = {}) => {
     if (reason !== undefined && reason !== logged)
@@ -121,7 +124,7 @@ async function waitForStart(
     const { pod } = state;
     // Its log can have the reason of an early exit.
     if (pod !== undefined && pod.agent.phase !== 'waiting') return { pod: pod.name };
-    return findExit(sameJob(state, uid));
+    return findExit(sameJob(state, uid), removedByRunner?.());
   };
   try {
     const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;

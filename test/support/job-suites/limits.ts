@@ -54,6 +54,9 @@ export function testLimits(name: ContainerRuntime): void {
         assert.match(await messageOf(taskId), sentences[n] ?? /^$/);
         assert.equal((await setting.finished(jobIdOf(taskId))).endCode, 'limit-reached');
       }
+      const wrapUp =
+        /\nplan42: limits: limit reached: it ran for .*; SIGTERM (now|at the limit), SIGKILL (in 1 s|1 s later)\n/;
+      assert.match(await logOf(ofTime), wrapUp);
       // Other tests have containers of the same engine.
       await eventually(async () => {
         const left = await setting.list();

@@ -11,6 +11,7 @@ import {
   type PodObject,
   type Terminated,
 } from './objects.ts';
+import { cannotStart, explainRemoval, isLeaving, removalRemedy, removedObject } from './removal.ts';
 import { explainStart } from './start-problem.ts';
 
 const deadlineReason = 'DeadlineExceeded';
@@ -19,6 +20,7 @@ const deadlineReason = 'DeadlineExceeded';
 export function phaseOf({ job, pod, podIsGone = false }: Picture): 'starting' | 'running' | 'ended' {
   if (agentEnd(pod) !== undefined || ['Failed', 'Succeeded'].includes(pod?.status?.phase ?? '')) return 'ended';
   const isOver = job === undefined || findCondition(job, 'Complete') !== undefined || isFailed(job);
+  if (cannotStart(pod)) return 'ended';
   if (pod === undefined || podIsGone) return isOver || podIsGone ? 'ended' : 'starting';
   return agentStatus(pod)?.state?.running ? 'running' : 'starting';
 }
@@ -38,18 +40,20 @@ export function explainExit(picture: Picture, now: Date): JobExit {
   const exit: JobExit = { exitCode: exitCodeOf(end), endedAt, outOfMemory: false, startError: undefined };
   if (end !== undefined && isStartError(end)) return { ...exit, exitCode: undefined, ...startErrorOf(end) };
   if (end?.reason === 'OOMKilled') return { ...exit, outOfMemory: true };
+  const removed = causeOf(picture) === '' ? explainRemoval(picture, end) : undefined;
   // An agent that finished in time was not stopped, although the cluster may have tried. At a deadline it can exit with zero.
-  if (end?.exitCode === 0 && pod?.status?.reason !== deadlineReason) return exit;
+  if (end?.exitCode === 0 && pod?.status?.reason !== deadlineReason && removed === undefined) return exit;
   const rejected = end === undefined ? rejectionOf(pod) : undefined;
   if (rejected !== undefined) return { ...exit, startError: rejected.reason, startRemedy: rejected.remedy };
   const stopped = whyStopped(picture);
   const reached = whichLimit(pod, end);
   if (stopped !== undefined) return { ...exit, stopped: withoutUndefined(stopped), ...(reached && { reached }) };
+  if (removed !== undefined) return { ...exit, stopped: { ...withoutUndefined(removed), code: 'removed' } };
   if (exit.exitCode !== undefined) return exit;
   const failed =
     end === undefined && agentStatus(pod)?.state?.running === undefined ? explainStart(picture) : undefined;
   if (failed !== undefined) return { ...exit, startError: failed.reason, startRemedy: failed.remedy };
-  return { ...exit, unseenBecause: whyUnseen(picture, end) };
+  return { ...exit, ...whyUnseen(picture, end) };
 }
 
 /** Why the cluster ended the job, or is about to. */
@@ -148,9 +152,10 @@ function startErrorOf({ message = '' }: Terminated): { startError: string; start
 
 /** The node did not accept the pod, or another of its containers failed first. */
 function rejectionOf(pod: PodObject | undefined): Explanation | undefined {
-  const { phase, reason = '', message = '', initContainerStatuses = [] } = pod?.status ?? {};
+  if (pod === undefined) return undefined;
+  const { phase, reason = '', message = '', initContainerStatuses = [] } = pod.status ?? {};
   const failed = initContainerStatuses.find(({ state }) => (state?.terminated?.exitCode ?? 0) !== 0);
-  if (phase === 'Failed' && failed !== undefined && reason === '') {
+  if (phase === 'Failed' && failed !== undefined && reason === '' && !isLeaving(pod)) {
     const { exitCode = 0, reason: why = '' } = failed.state?.terminated ?? {};
     return {
       reason: `its init container ${failed.name} failed with exit code ${exitCode}${why === 'OOMKilled' ? ' (out of memory)' : ''}`,
@@ -172,14 +177,26 @@ function exitCodeOf(end: Terminated | undefined): number | undefined {
   return end.signal !== undefined && end.signal > 0 && end.exitCode === 0 ? 128 + end.signal : end.exitCode;
 }
 
-function whyUnseen({ job, pod, podIsGone, events }: Picture, end: Terminated | undefined): string {
-  if (end?.reason === 'ContainerStatusUnknown') return 'its node lost the state of its container';
+function whyUnseen(picture: Picture, end: Terminated | undefined): Pick<JobExit, 'unseenBecause' | 'unseenRemedy'> {
+  const { job, pod, podIsGone } = picture;
+  if (end?.reason === 'ContainerStatusUnknown') return { unseenBecause: 'its node lost the state of its container' };
+  const cause = causeOf(picture);
+  if (pod !== undefined && !podIsGone)
+    return { unseenBecause: `its pod ended without a state of its container${cause}` };
+  const what = job === undefined ? removedObject(picture) : 'its pod';
+  if (cause !== '') return { unseenBecause: `${what} was removed from the cluster${cause}` };
+  if (pod !== undefined) return { unseenBecause: `${what} was removed from the cluster` };
+  const when = job === undefined ? ', or kubernetes.ttl was over' : '';
+  return {
+    unseenBecause: `${what} was removed from the cluster while the runner was not watching, by a user or a program unknown to the runner${when}`,
+    unseenRemedy: removalRemedy,
+  };
+}
+
+/** The newest warning about the node, after a colon. Empty if there is none. */
+function causeOf({ events }: Picture): string {
   const killing = newestWarning(events, 'Pod', ['NodeNotReady', 'TaintManagerEviction', 'Evicted', 'Preempted']);
-  const cause = killing === undefined ? '' : `: ${clause(killing.message ?? '')}`;
-  if (podIsGone) return `its pod was removed from the cluster${cause}`;
-  if (pod === undefined && job === undefined) return 'its Job was removed from the cluster';
-  if (pod === undefined) return `its pod was removed from the cluster, or never created${cause}`;
-  return `its pod ended without a state of its container${cause}`;
+  return killing === undefined ? '' : `: ${clause(killing.message ?? '')}`;
 }
 
 function dateOf(text: string | null | undefined): Date | undefined {

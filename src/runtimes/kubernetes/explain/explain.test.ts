@@ -162,15 +162,76 @@ test('the program that starts the agent reports its errors in the state of the c
   assert.match(exit.startRemedy ?? '', /jobs\.entrypoint/);
 });
 
+const agentPod = (state: object, metadata: object = {}, status: object = {}): PodObject => ({
+  metadata: { name: 'p', ...metadata },
+  spec: { nodeName: 'n' },
+  status: { ...status, containerStatuses: [{ name: 'agent', state }] },
+});
+const second = (n: number) => `2026-01-01T00:00:${String(n).padStart(2, '0')}Z`;
+
 test('an exit that was not observed has a reason', () => {
-  const status = { phase: 'Running', containerStatuses: [{ name: 'agent', state: { running: {} } }] };
-  const pod = { metadata: { name: 'p' }, status };
-  const why = (picture: Picture) => explainExit(picture, now).unseenBecause;
-  assert.equal(why({ job: {}, pod, podIsGone: true, events: [] }), 'its pod was removed from the cluster');
-  assert.equal(why({ job: undefined, pod: undefined, events: [] }), 'its Job was removed from the cluster');
-  const terminated = { exitCode: 137, reason: 'ContainerStatusUnknown' };
-  const lost = { metadata: { name: 'p' }, status: { containerStatuses: [{ name: 'agent', state: { terminated } }] } };
-  assert.equal(why({ job: {}, pod: lost, events: [] }), 'its node lost the state of its container');
+  const why = (picture: Picture) => {
+    const { unseenBecause, unseenRemedy = '' } = explainExit(picture, now);
+    return [unseenBecause, unseenRemedy.replace(/ The audit log.*/, '')];
+  };
+  const unseen = 'was removed from the cluster while the runner was not watching, by a user or a program unknown';
+  const none = { pod: undefined, events: [] };
+  const again = 'Start the task again.';
+  assert.deepEqual(why({ job: undefined, ...none }), [
+    `its Job ${unseen} to the runner, or kubernetes.ttl was over`,
+    again,
+  ]);
+  assert.deepEqual(why({ job: {}, ...none }), [`its pod ${unseen} to the runner`, again]);
+  const replaced = `its Job was replaced by another one of the same name: it ${unseen} to the runner, or kubernetes.ttl was over`;
+  assert.deepEqual(why({ job: undefined, isReplaced: true, ...none }), [replaced, again]);
+  const lost = agentPod({ terminated: { exitCode: 137, reason: 'ContainerStatusUnknown' } });
+  assert.deepEqual(why({ job: {}, pod: lost, events: [] }), ['its node lost the state of its container', '']);
+  const involvedObject = { kind: 'Pod', name: 'p' };
+  const events = [{ type: 'Warning', reason: 'NodeNotReady', message: 'Node is not ready', involvedObject }];
+  const gone = why({ job: {}, pod: agentPod({ running: {} }), podIsGone: true, events });
+  assert.deepEqual(gone, ['its pod was removed from the cluster: Node is not ready', '']);
+});
+
+test('an agent whose pod or Job was removed was stopped by that', () => {
+  const removed = { deletionTimestamp: second(32), deletionGracePeriodSeconds: 30 };
+  const ended = (exitCode: number, finished: number, metadata: object = removed) =>
+    agentPod({ terminated: { exitCode, finishedAt: second(finished) } }, metadata);
+  const stop = (picture: Partial<Picture>) => {
+    const { exitCode, stopped } = explainExit({ job: {}, pod: undefined, events: [], ...picture }, now);
+    return [exitCode, stopped?.code, stopped?.reason.replace(/, by a user or .*/, '')];
+  };
+  const [ofPod, ofJob] = ['its pod was removed from the cluster', 'its Job was removed from the cluster'];
+  assert.deepEqual(stop({ pod: ended(137, 10) }), [137, 'removed', ofPod]);
+  assert.deepEqual(stop({ pod: ended(0, 10) }), [0, 'removed', ofPod]);
+  for (const code of [0, 143]) assert.deepEqual(stop({ pod: ended(code, 2) }), [code, 'removed', ofPod]);
+  assert.deepEqual(stop({ job: undefined, pod: ended(137, 10) }), [137, 'removed', ofJob]);
+  const leaving = { metadata: { deletionTimestamp: second(2) } };
+  assert.deepEqual(stop({ job: leaving, pod: ended(137, 10) }), [137, 'removed', ofJob]);
+  const running = agentPod({ running: {} }, removed);
+  assert.deepEqual(stop({ pod: running, podIsGone: true }), [undefined, 'removed', ofPod]);
+  const waiting = agentPod({ waiting: { reason: 'ImagePullBackOff', message: 'no such image' } }, removed);
+  assert.deepEqual(stop({ pod: waiting, podIsGone: true }), [undefined, 'removed', `${ofPod} before the agent ran`]);
+  const suspended = { status: { conditions: [{ type: 'Suspended', status: 'True' }] } };
+  assert.match(stop({ job: suspended, pod: ended(143, 10) })[2] as string, /^its Job was suspended/);
+  // It ended first, and was removed later.
+  assert.deepEqual(stop({ pod: ended(3, 1) }), [3, undefined, undefined]);
+  assert.deepEqual(stop({ pod: ended(0, 1) }), [0, undefined, undefined]);
+  assert.deepEqual(stop({ pod: ended(137, 10, {}) }), [137, undefined, undefined]);
+  // The cluster explains it better.
+  const conditions = [{ type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' }];
+  const evicted = agentPod({ terminated: { exitCode: 143, finishedAt: second(9) } }, removed, { conditions });
+  assert.deepEqual(stop({ pod: evicted }).slice(0, 2), [143, undefined]);
+  // The runner did it.
+  assert.deepEqual(stop({ pod: ended(137, 10), removedByRunner: 'pod' }), [137, undefined, undefined]);
+  const both = { job: undefined, pod: ended(137, 10) };
+  assert.deepEqual(stop({ ...both, removedByRunner: 'job' }), [137, undefined, undefined]);
+  assert.deepEqual(stop({ ...both, removedByRunner: 'pod' }), [137, 'removed', ofJob]);
+});
+
+test('a pod without a node that is being removed never starts', () => {
+  const { spec: _, ...pod } = agentPod({ waiting: {} }, { deletionTimestamp: second(2) });
+  assert.equal(phaseOf({ job: {}, pod, events: [] }), 'ended');
+  assert.equal(phaseOf({ job: {}, pod: { ...pod, spec: { nodeName: 'n' } }, events: [] }), 'starting');
 });
 
 test('a pull that is put off is explained by the event that says why', () => {

@@ -35,11 +35,17 @@ export interface ContainerStatus {
 }
 
 export interface JobObject {
+  metadata?: { deletionTimestamp?: string | null | undefined } | undefined;
   status?: { conditions?: readonly Condition[]; completionTime?: string | null };
 }
 
 export interface PodObject {
-  metadata: { name: string; namespace?: string | undefined; deletionTimestamp?: string | null | undefined };
+  metadata: {
+    name: string;
+    namespace?: string | undefined;
+    deletionTimestamp?: string | null | undefined;
+    deletionGracePeriodSeconds?: number | null | undefined;
+  };
   spec?: {
     nodeName?: string | undefined;
     containers?: readonly { name: string; image?: string | undefined }[] | undefined;
@@ -65,6 +71,8 @@ export interface EventObject {
   series?: { lastObservedTime?: string | null } | null | undefined;
 }
 
+export type Removed = 'pod' | 'job';
+
 /** Everything that is known of a job. */
 export interface Picture {
   /** Undefined if it was removed, or never existed. */
@@ -73,6 +81,10 @@ export interface Picture {
   pod: PodObject | undefined;
   /** Whether the pod was removed. */
   podIsGone?: boolean;
+  /** Whether another Job has the name of the removed one. */
+  isReplaced?: boolean;
+  /** Set if the runner itself has removed it, to end the agent. */
+  removedByRunner?: Removed | undefined;
   /** Events about the Job and the pod, in any order. */
   events: readonly EventObject[];
 }

@@ -22,6 +22,8 @@ import {
 export interface JobInCluster {
   /** Undefined if it was removed, or never existed. */
   job: JobView | undefined;
+  /** Whether another Job has the name of the one that was asked for. */
+  isReplaced?: boolean;
   pod: PodView | undefined;
   /** The newest warnings about them. */
   events: readonly EventObject[];

@@ -17,6 +17,7 @@ interface RawMetadata {
   uid: string;
   creationTimestamp?: string;
   deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
   resourceVersion?: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
@@ -71,15 +72,15 @@ export function viewJob({ metadata, spec, status }: RawJob): JobView {
     uid: metadata.uid,
     jobId: metadata.annotations?.[jobAnnotation] ?? '',
     createdAt: metadata.creationTimestamp ?? '',
-    object: { status: { conditions } },
+    object: { metadata: { deletionTimestamp: metadata.deletionTimestamp }, status: { conditions } },
   };
 }
 
 export function viewPod({ metadata, spec, status = {} }: RawPod): PodView {
-  const { name, namespace, deletionTimestamp } = metadata;
+  const { name, namespace, deletionTimestamp, deletionGracePeriodSeconds } = metadata;
   const { phase = 'Pending', reason, message, conditions, initContainerStatuses, containerStatuses } = status;
   const object: PodObject = {
-    metadata: { name, namespace, deletionTimestamp },
+    metadata: { name, namespace, deletionTimestamp, deletionGracePeriodSeconds },
     spec: {
       nodeName: spec?.nodeName,
       containers: spec?.containers?.map(({ name: of, image }) => ({ name: of, image })),
