@@ -15,6 +15,7 @@ import { authorityProblems } from '../lib/authority-variables.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger, type ErrorEntry, type Logger } from '../lib/logger.ts';
 import { type LossyOutput, logLosses } from '../lib/lossy-output.ts';
+import { podCommandPrefix } from '../lib/own-pod.ts';
 import type { ServiceNotifier } from '../lib/service-notifier.ts';
 import { watchForWake } from '../lib/standstill.ts';
 import { Plan42Client } from '../plan42/client.ts';
@@ -158,6 +159,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     onSlotsFree: () => slots.update(),
     instanceId: instance.id,
     config,
+    commandPrefix: await podCommandPrefix(env),
     stateDirOption: stateDirOption(paths, env),
     store,
     runtime,

@@ -13,12 +13,13 @@ import { run } from '../support/engines/processes.ts';
 import { eventually } from '../support/eventually.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import type { Json } from '../support/json.ts';
+import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
 import { create } from '../support/kubernetes/apply.ts';
 import { type Cluster, requiresCluster } from '../support/kubernetes/cluster.ts';
 import { buildHelm, whyNoHelm } from '../support/kubernetes/helm.ts';
 import { loadRunnerImage } from '../support/kubernetes/runner-image.ts';
 import { requiresCommands } from '../support/requires-command.ts';
-import { getTurn, untilOver } from '../support/tasks.ts';
+import { getTurn, startTask, untilOver } from '../support/tasks.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
 import { makeAuthority } from '../support/wall/authority.ts';
 
@@ -175,6 +176,13 @@ suite('the image in a cluster', () => {
       (await left('secrets')).filter((name) => !name.startsWith('sh.helm.')),
       ['plan42-runner'],
     );
+
+    // The message of a turn that fails ends with a command that prints the log of its job.
+    await loadAgentImages(cluster);
+    const failing = await startTask(plane, agentImage, 'echo from the log; exit 3');
+    const { ErrorMessage } = (await untilOver(plane, failing, patienceMs)).turn;
+    const [, command = ''] = /exit code 3 .* Its log is on \S+: (kubectl .*)$/.exec(ErrorMessage) ?? [];
+    assert.match(await setting.bash(command), /^from the log$/m, ErrorMessage);
 
     const followed = admin.stream(`${base}/pods/${(await runner()).metadata.name}/log`, {
       query: { follow: 'true' },

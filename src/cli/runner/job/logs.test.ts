@@ -82,4 +82,55 @@ describe('plan42 runner job logs', () => {
     });
     assert.deepEqual([exitCode, stderr], [130, '']);
   });
+
+  test('says why there is no log', async () => {
+    const failed = { endCode: 'start-failed', endText: 'cannot start: no such image' };
+    const started = { startedAt: '2026-01-01T00:00:00Z' };
+    const errorOf = async ({ jobId }: JobRecord, ...more: string[]) => {
+      const { exitCode, stdout, stderr } = await home.runner(['job', 'logs', jobId, ...more]);
+      assert.deepEqual([exitCode, stdout], [1, '']);
+      return stderr.replace(jobId, 'JOB');
+    };
+    const never = /job JOB never started, so it has no log: cannot start: no such image\. The error/;
+    assert.match(await errorOf(await home.addFinished(failed)), never);
+    const unreported = await home.add({ phase: 'ended', ...failed });
+    assert.match(await errorOf(unreported), never);
+    assert.match(await errorOf(unreported, '-f'), never);
+    // A cluster creates the pod of an agent that then does not start.
+    const emptied = await home.addFinished({ ...failed, ...started });
+    await write(emptied, '');
+    assert.match(await errorOf(emptied), never);
+    assert.match(await errorOf(await home.addFinished({ ...started, endCode: 'exited' })), /It may have been pruned/);
+    assert.match(await errorOf(await home.add()), /job JOB has not started yet/);
+  });
+
+  test('says why there is no log when the start of a followed job fails', async () => {
+    const record = await home.add();
+    const following = home.runner(['job', 'logs', record.jobId, '-f']);
+    await delay(200);
+    const ended = {
+      ...record,
+      phase: 'ended',
+      endCode: 'start-failed',
+      endText: 'cannot start: it is broken',
+    } as const;
+    await home.store.update(ended);
+    const { exitCode, stderr } = await following;
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /never started, so it has no log: cannot start: it is broken/);
+  });
+
+  test('says that the output of a job in a cluster is not copied without a runner', async () => {
+    const record = await home.add({ runtime: 'kubernetes', phase: 'started' });
+    await write(record, 'copied\n');
+    const fields = { version: 1, namespace: 'agents', name: 'plan42-x', secrets: 1, maxLogBytes: 1, uid: 'u' };
+    const marker = join(home.store.paths(record.jobId).folder, 'kubernetes.json');
+    await writeFile(marker, JSON.stringify({ ...fields, startedAtMs: 1 }));
+    const { stdout, stderr } = await home.runner(['job', 'logs', record.jobId]);
+    assert.equal(stdout, 'copied\n');
+    assert.equal(
+      stderr,
+      'WARNING: the runner is not running, so this is only what it copied before. Start it, or run: kubectl --namespace agents logs --follow --container agent job/plan42-x\n',
+    );
+  });
 });

@@ -31,11 +31,19 @@ export async function showJobLog(
     });
     const { logFile } = store.paths(jobId);
     const isFinished = createIsFinished(context, paths, store, jobId);
-    if (!(await statLog(logFile)) && (!options.follow || (await isFinished())))
-      throw noLog(jobId, await isFinished(), await store.readFinished(jobId).catch(() => undefined));
+    const requireLog = async () => {
+      const log = await statLog(logFile);
+      const record = await readRecord(store, jobId);
+      const isMissing = log === undefined || (log.bytes === 0 && record !== undefined && neverRan(record));
+      if (isMissing && (!options.follow || (await isFinished()))) throw noLog(jobId, await isFinished(), record);
+    };
+    await requireLog();
+    await warnIfNotCopied(context, paths, store, jobId);
     await showLog(context, options, ({ lines, follow, signal }) =>
       readJobLog({ logFile, lines, signal, ...(follow && { isFinished: isFinished }) }),
     );
+    // It can have been followed from before its start.
+    if (options.follow) await requireLog();
   });
 }
 
@@ -109,13 +117,38 @@ async function isRunnerRunning({ stateDir }: RunnerPaths, signal: AbortSignal): 
   return true;
 }
 
+/** Says so if the output of a job that has not ended is copied by a runner, and none is running. */
+async function warnIfNotCopied(context: CliContext, paths: RunnerPaths, store: JobStore, jobId: string): Promise<void> {
+  const record = await store.readActive(jobId).catch(() => undefined);
+  if (record === undefined || record.phase === 'ended' || (await isRunnerRunning(paths, context.signal))) return;
+  const runtime = await createRuntimeOf(context, paths, store)(record).catch(() => undefined);
+  const command = await runtime?.logCommand?.(store.paths(jobId));
+  if (command === undefined) return;
+  context.stderr.write(
+    `WARNING: the runner is not running, so this is only what it copied before. Start it, or run: ${printableLine(command)}\n`,
+  );
+}
+
+/** Undefined if it is missing or damaged. */
+async function readRecord(store: JobStore, jobId: string): Promise<JobRecord | undefined> {
+  const ifReadable = () => undefined;
+  return (await store.readFinished(jobId).catch(ifReadable)) ?? (await store.readActive(jobId).catch(ifReadable));
+}
+
+/** Whether the job has ended without an agent that ran. */
+function neverRan({ phase, startedAt, endCode }: JobRecord): boolean {
+  return phase === 'ended' && (startedAt === undefined || endCode === 'start-failed');
+}
+
 function noLog(jobId: string, isFinished: boolean, record: JobRecord | undefined): UserError {
-  if (record !== undefined && record.startedAt === undefined)
-    return new UserError(`job ${jobId} never started, so it has no log`, {
-      remedy: 'The error message of its turn has the reason.',
+  if (record !== undefined && neverRan(record)) {
+    const reason = record.endText === undefined ? '' : `: ${printableLine(record.endText)}`;
+    return new UserError(`job ${jobId} never started, so it has no log${reason}`, {
+      remedy: 'The error message of its turn has what to do.',
     });
+  }
   if (isFinished) return new UserError(`no log of job ${jobId}`, { remedy: 'It may have been pruned.' });
   return new UserError(`job ${jobId} has not started yet`, {
-    remedy: 'Use -f to wait for it.',
+    remedy: 'Use -f to wait for it. If it takes long, read why: "plan42 runner logs".',
   });
 }
