@@ -9,6 +9,7 @@ import { createTimestampReader } from '../../src/runtimes/kubernetes/logs/timest
 import { findInTemplate } from '../../src/runtimes/kubernetes/manifest/find-in-template.ts';
 import { findOpenings } from '../../src/runtimes/kubernetes/manifest/openings.ts';
 import { judgeReport, PodReport } from '../../src/runtimes/kubernetes/probe/report.ts';
+import { findWords } from '../../src/runtimes/kubernetes/walled/gateway-crash.ts';
 import type { Target } from '../target.ts';
 
 const event = (kind: string, reason: string, message: string) => ({
@@ -133,5 +134,12 @@ export const targets: readonly Target[] = [
     // Each field of a container has a sentence, and quotes its value.
     maxGrowth: 40,
     maxKiB: 8,
+  },
+  {
+    covers: ['runtimes/kubernetes/walled/gateway-crash.ts#findWords'],
+    corpus: [
+      'plan42: cannot start the network gateway of the job: no policy\n{"run":1,"n":1,"content":{"kind":"alive"}}\n  at f (x.js)\n',
+    ],
+    run: (text: string) => findWords(text, ['secret']),
   },
 ];

@@ -1,14 +1,15 @@
 /** Judges the pods that `doctor` starts in a cluster. */
 import type { Config } from '../config/schema.ts';
+import { isWallForAll } from '../jobs/egress/server-only.ts';
 import { ExitCode } from '../lib/errors.ts';
-import type { PodTrial } from '../runtimes/check/pod-check.ts';
+import type { PodTrial, TrialResult } from '../runtimes/check/pod-check.ts';
 import { type Finding, failed, passed, skipped, warning } from './finding.ts';
 import type { TriedPods } from './try-pods.ts';
 
 const subject = 'container';
 
 export function judgePods({ pods: result, images, address }: TriedPods, { runner, jobs, egress }: Config): Finding[] {
-  const { refused, pods, server, untried, left } = result;
+  const { refused, pods, server, wall, untried, left } = result;
   if (refused !== undefined)
     return [
       failed(subject, refused.reason, { text: refused.remedy }, ExitCode.runtime),
@@ -21,13 +22,14 @@ export function judgePods({ pods: result, images, address }: TriedPods, { runner
     ...(jobs.maxJobs > 1
       ? [`whether ${jobs.maxJobs} jobs at once (jobs.max_jobs) fit into the quota and the nodes`]
       : []),
-    ...(egress.mode === 'off' ? [] : ['the wall of jobs whose network is limited']),
+    ...(egress.mode === 'off' || wall !== undefined ? [] : ['the wall of jobs whose network is limited']),
     server === undefined ? 'whether pods reach the server' : 'name resolution and certificates in pods',
   ];
   return [
     passed(subject, 'the cluster accepts the Job of a task (dry run)'),
     ...pods.flatMap(judgePod),
     ...judgeServer(address, server, runner.url),
+    ...(wall === undefined ? [] : [judgeWall(wall, isWallForAll(egress))]),
     ...left.map((what) =>
       warning(subject, `not everything was removed: ${what}`, { text: 'The cluster removes it in a few minutes.' }),
     ),
@@ -48,6 +50,15 @@ function judgePod(pod: PodTrial): Finding[] {
     passed(subject, `a pod of ${image} started within ${(startMs / 1000).toFixed(1)} s${where}: ${seen}`),
     ...problems.map(({ reason, remedy }) => failed(subject, `in a pod of ${image}: ${reason}`, { text: remedy })),
   ];
+}
+
+/** @param isForAll whether all jobs are behind a wall; if not, it may not be needed, so a problem is a warning */
+function judgeWall(wall: TrialResult, isForAll: boolean): Finding {
+  if (wall.works) return passed(subject, `a pod behind the wall started: ${wall.detail}`);
+  const jobs = isForAll ? 'no job' : 'no job with a limited network';
+  const problem = isForAll ? failed : warning;
+  const text = wall.remedy ?? 'Correct the cause. Such jobs are refused until then.';
+  return problem(subject, `${jobs} can run: ${wall.reason}`, { text });
 }
 
 function judgeServer(address: TriedPods['address'], server: TriedPods['pods']['server'], { host }: URL): Finding[] {

@@ -12,8 +12,8 @@ import { withUncoveredEntrypoint } from './mounted-entrypoint.ts';
 import { findRuntime } from './runtime.ts';
 import { type TriedPods, tryPods } from './try-pods.ts';
 
-/** Importing the image takes most of the time. */
-export const containerTimeoutMs = 90_000;
+/** Importing the image takes most of the time, in a cluster the proof of the wall. */
+export const containerTimeoutMs = 140_000;
 const runTimeoutMs = 45_000;
 export const trialLimitMs = 2000;
 

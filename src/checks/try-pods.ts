@@ -1,5 +1,6 @@
 /** Starts the pods of `doctor`, from the images of jobs. */
 import type { Config } from '../config/schema.ts';
+import { serverOnlyPolicy } from '../jobs/egress/server-only.ts';
 import { JobStore } from '../jobs/store.ts';
 import type { PodCheckResult } from '../runtimes/check/pod-check.ts';
 import { isImageAllowed } from '../runtimes/image-policy.ts';
@@ -30,7 +31,11 @@ export async function tryPods(runtime: Runtime, config: Config, context: CheckCo
     existingParent(context.paths.stateDir),
   ]);
   const diskBytes = diskGib === undefined ? undefined : Math.round(diskGib * 2 ** 30);
-  const pods = await runtime.checkPods?.({ images, serverUrl: url, diskBytes, folder, signal: context.signal });
+  const policy = (jobId: string) => serverOnlyPolicy(jobId, config, context.env);
+  const pods = await runtime.checkPods?.({
+    ...{ images, serverUrl: url, diskBytes, folder, signal: context.signal },
+    ...(config.egress.mode !== 'off' && { policy }),
+  });
   if (pods === undefined) throw new Error(`the runtime ${runtime.name} has no pods`);
   return { runtime, pods, images, address };
 }

@@ -7,15 +7,19 @@ import { suite, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { startControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { agentImage, bareImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
+import { agentImage, bareImage, brokenGatewayImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
 import { startEmptyRegistry } from '../support/kubernetes/broken-start.ts';
-import { requiresCluster } from '../support/kubernetes/cluster.ts';
+import { type Cluster, requiresCluster } from '../support/kubernetes/cluster.ts';
+import { enforcePolicies, filterCommands } from '../support/kubernetes/policy-filter.ts';
+import { imageCommands, loadRunnerImage } from '../support/kubernetes/runner-image.ts';
+import { requiresCommands } from '../support/requires-command.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
 
 const plan42 = join(import.meta.dirname, '../../bin/plan42');
 const execute = promisify(execFile);
 const patienceMs = 120_000;
 let images: Promise<void> | undefined;
+let runnerImage: ReturnType<typeof loadRunnerImage> | undefined;
 let namespaces = 0;
 
 interface Given {
@@ -28,6 +32,8 @@ interface Given {
   /** Created in the namespace before. */
   objects?: readonly [path: string, body: object][];
   namespaceLabels?: Record<string, string>;
+  /** A group of the API in which the runner gets no rights. */
+  without?: string;
 }
 
 interface Checked {
@@ -44,6 +50,7 @@ async function setUp(t: TestContext, given: Given = {}) {
   await images;
   await using undo = new AsyncDisposableStack();
   const { namespace, kubeconfig } = await cluster.createRunnerAccount(`doctor-${++namespaces}`);
+  if (given.without !== undefined) await withdrawRights(cluster, namespace, given.without);
   const inNamespace = (path: string) => path.replace('*', `namespaces/${namespace}`);
   if (given.namespaceLabels !== undefined)
     await cluster.admin.request('PATCH', `/api/v1/namespaces/${namespace}`, {
@@ -97,6 +104,13 @@ async function setUp(t: TestContext, given: Given = {}) {
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function withdrawRights({ admin }: Cluster, namespace: string, group: string): Promise<void> {
+  const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles/plan42-runner`;
+  const { rules } = await admin.request<{ rules: { apiGroups: string[] }[] }>('GET', path);
+  const body = { rules: rules.filter(({ apiGroups }) => !apiGroups.includes(group)) };
+  await admin.request('PATCH', path, { body });
 }
 
 const accepted = 'the cluster accepts the Job of a task (dry run)';
@@ -256,6 +270,59 @@ suite('doctor', { concurrency: false }, () => {
       );
     });
   }
+
+  const tryWall = async (t: TestContext, given: Given, { isEnforced = false } = {}) => {
+    if (!(await requiresCommands(t, ...filterCommands, ...imageCommands))) return undefined;
+    const cluster = await requiresCluster(t);
+    if (!cluster) return undefined;
+    runnerImage ??= loadRunnerImage(cluster);
+    const { repository, tag } = await runnerImage;
+    await using setting = (await setUp(t, { kubernetes: `helper_image = "${repository}:${tag}"`, ...given })) ?? null;
+    if (!setting) return undefined;
+    await using _policies = isEnforced ? enforcePolicies(cluster.admin, setting.namespace) : null;
+    return await setting.run('--image', agentImage);
+  };
+  const open =
+    /^no job with a limited network can run: the wall around its network does not stand: the pod reaches 10\.[\d.]+:\d+ \((TCP|UDP)\), which its NetworkPolicy forbids$/;
+
+  test('tries the wall, and says where the cluster enforces no policies', async (t) => {
+    const of = await tryWall(t, {});
+    if (!of) return;
+    const { found, status, remedies } = of('container');
+    assert.equal(status, 'warning', found.join('\n'));
+    assert.ok(
+      found.some((line) => open.test(line)),
+      found.join('\n'),
+    );
+    assert.match(remedies[0]?.text ?? '', /^Use a network of the cluster that enforces NetworkPolicies/);
+    assert.doesNotMatch(found.at(-1) ?? '', /the wall/);
+  });
+
+  test('fails for it if all jobs have a wall, and passes where policies are enforced', async (t) => {
+    const config = '[egress]\nmode = "enforce"';
+    const refused = await tryWall(t, { config });
+    if (!refused) return;
+    assert.equal(refused('container').status, 'failed');
+    assert.match(refused('container').found.join('\n'), /^no job can run: the wall around its network does not stand/m);
+    const of = await tryWall(t, { config }, { isEnforced: true });
+    const { found = [], status } = of?.('container') ?? {};
+    assert.ok(found.includes('a pod behind the wall started: it reached no network but its gateway'), found.join('\n'));
+    assert.equal(status, 'ok', found.join('\n'));
+  });
+
+  test('names the gateway that crashes, and the rights that a wall needs', async (t) => {
+    const crashed = await tryWall(t, { kubernetes: `helper_image = "${brokenGatewayImage}"` });
+    if (!crashed) return;
+    assert.match(
+      crashed('container').found.join('\n'),
+      /^no job with a limited network can run: .*its egress gateway crashed \(exit code 7\): no policy for ghp_\[redacted\]/m,
+    );
+    const withoutRights = await tryWall(t, { without: 'networking.k8s.io' });
+    assert.match(
+      withoutRights?.('runtime').found[0] ?? '',
+      /^kubernetes is not ready: the runner may not create networkpolicies, delete networkpolicies in the namespace doctor-/,
+    );
+  });
 
   test('warns of what a template opens, and names the field', async (t) => {
     const containers = [

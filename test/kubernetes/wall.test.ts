@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { agentImage } from '../support/kubernetes/agent-image.ts';
+import { agentImage, brokenGatewayImage, brokenGatewaySecret } from '../support/kubernetes/agent-image.ts';
 import { requiresCluster } from '../support/kubernetes/cluster.ts';
 import { type ClusterRunner, patienceMs, startClusterRunner } from '../support/kubernetes/cluster-runner.ts';
 import { type Outside, startOutside, viaGateway } from '../support/kubernetes/outside.ts';
@@ -30,6 +30,8 @@ interface Options {
   /** More of the pods' spec. */
   podSpec?: object;
   withoutHelper?: boolean;
+  /** The image of gateways, instead of that of the runner. */
+  helper?: string;
   isEnforced?: boolean;
 }
 
@@ -47,7 +49,7 @@ async function setUp(t: TestContext, options: Options = {}): Promise<Setting | u
     await startClusterRunner(cluster, {
       name: 'wall',
       jobs: options.jobs?.(outside.port) ?? '',
-      kubernetes: options.withoutHelper === true ? '' : `helper_image = "${repository}:${tag}"`,
+      kubernetes: options.withoutHelper === true ? '' : `helper_image = "${options.helper ?? `${repository}:${tag}`}"`,
       tables: '[egress]\nprivate_hosts = "named"',
       podTemplate: { spec: { hostAliases, ...options.podSpec } },
     }),
@@ -93,7 +95,17 @@ suite('the wall in a cluster', { concurrency: false }, () => {
   test('without an image for gateways, and with the network of the node, it is refused too', async (t) => {
     for (const [options, reason] of [
       [{ withoutHelper: true }, /kubernetes\.helper_image is not set.* Set it to the image of the runner/],
-      [{ podSpec: { hostNetwork: true } }, /kubernetes\.pod_template sets hostNetwork/],
+      [{ podSpec: { hostNetwork: true } }, /kubernetes\.pod_template sets hostNetwork: true: agents have the network/],
+      [
+        {
+          podSpec: {
+            containers: [{ name: 'agent', volumeMounts: [{ name: 'node', mountPath: '/node' }] }],
+            volumes: [{ name: 'node', hostPath: { path: '/run' } }],
+          },
+        },
+        /kubernetes\.pod_template sets hostPath\.path: \/run of the volume "node"/,
+      ],
+      [{ podSpec: { shareProcessNamespace: true } }, /kubernetes\.pod_template sets shareProcessNamespace: true/],
       [{ jobs: () => 'no_new_privileges = false' }, /jobs\.no_new_privileges is off/],
     ] as const) {
       await using setting = await setUp(t, { ...options, isEnforced: false });
@@ -103,6 +115,21 @@ suite('the wall in a cluster', { concurrency: false }, () => {
       assert.match(turn.ErrorMessage, reason);
       await eventually(async () => (await setting.left()).length === 0, patienceMs);
     }
+  });
+
+  test('the last words of a gateway that crashes are in the refusal, in the log of the job and in that of the runner', async (t) => {
+    await using setting = await setUp(t, { helper: brokenGatewayImage, isEnforced: false });
+    if (!setting) return;
+    const taskId = await setting.start('echo it ran');
+    const { turn } = await untilOver(setting.plane, taskId, patienceMs);
+    const crash = 'its egress gateway crashed \\(exit code 7\\): no policy for ghp_\\[redacted\\]';
+    assert.match(turn.ErrorMessage, new RegExp(crash));
+    assert.match(turn.ErrorMessage, /kubernetes\.helper_image/);
+    const log = await setting.log(taskId);
+    assert.doesNotMatch(log, /ARGS|it ran/);
+    for (const text of [turn.ErrorMessage, log, setting.runner.log])
+      assert.ok(!text.includes(brokenGatewaySecret), text);
+    await eventually(async () => (await setting.left()).length === 0, patienceMs);
   });
 
   test('an agent reaches the hosts of its environment through its gateway, and nothing in another way', async (t) => {

@@ -1,5 +1,7 @@
 /** Types of the pods that `doctor` starts in a cluster. */
 
+import type { EgressPolicy } from '../../gateway/policy.ts';
+
 /** In `detail` what was seen, in `reason` why it was not; both are clauses. */
 export type TrialResult =
   | { works: true; detail: string }
@@ -12,6 +14,8 @@ export interface PodCheckOptions {
   serverUrl: URL;
   /** The limit of the configuration, if there is one. */
   diskBytes: number | undefined;
+  /** The policy of a pod behind a wall. Undefined if no job has one. */
+  policy?: (jobId: string) => EgressPolicy;
   /** Files are created in a new folder in this one, and removed. */
   folder: string;
   signal: AbortSignal;
@@ -49,6 +53,8 @@ export interface PodCheckResult {
   untried: readonly string[];
   /** Whether a pod reached the server; undefined if that was not tried. */
   server: TrialResult | undefined;
+  /** Whether a pod behind a wall reached its gateway only. Undefined if that was not tried. */
+  wall: TrialResult | undefined;
   /** Clauses about objects that could not be removed. */
   left: readonly string[];
 }

@@ -160,6 +160,7 @@ export async function buildManifest(
       serviceAccount: settings.kubernetes.serviceAccount,
       template: spec.template,
       startTimeoutMs: settings.kubernetes.startTimeoutMs,
+      secrets: [...(broker?.values.values() ?? [])],
     },
   };
 }

@@ -16,9 +16,14 @@ export const agentImage = 'localhost/plan42/test-agent:1';
 /** The same agent program, without a shell or any other program. */
 export const bareImage = 'localhost/plan42/bare:1';
 
+/** The image of a gateway that prints a reason and exits, each time. */
+export const brokenGatewayImage = 'localhost/plan42/broken-gateway:1';
+/** A secret in its reason. */
+export const brokenGatewaySecret = 'ghp_0123456789abcdefghijABCDEFGHIJ012345';
+
 const imports = new WeakMap<Cluster, Promise<void>>();
 
-/** Imports both images into the cluster, once. In the bare one, `/bin/busybox` is the only file. */
+/** Imports the images into the cluster, once. In the bare one, `/bin/busybox` is the only file. */
 export function loadAgentImages(cluster: Cluster): Promise<void> {
   const done = imports.get(cluster) ?? importAgentImages(cluster);
   imports.set(cluster, done);
@@ -31,8 +36,9 @@ async function importAgentImages(cluster: Cluster): Promise<void> {
   for (const [image, isBare] of [
     [agentImage, false],
     [bareImage, true],
+    [brokenGatewayImage, false],
   ] as const) {
-    const folder = join(dir.path, isBare ? 'bare' : 'agent');
+    const folder = join(dir.path, image.replaceAll('/', '-'));
     await mkdir(join(folder, 'root/bin'), { recursive: true });
     await copyFile(busybox, join(folder, 'root/bin/busybox'));
     if (!isBare) {
@@ -41,6 +47,8 @@ async function importAgentImages(cluster: Cluster): Promise<void> {
       await mkdir(join(folder, 'root/tmp'));
       const wrapper = new URL('../engines/agent-wrapper.sh', import.meta.url);
       await writeFile(join(folder, 'root/usr/bin/agent-wrapper'), await readFile(wrapper), { mode: 0o755 });
+      const crash = `#!/bin/sh\necho 'no policy for ${brokenGatewaySecret}' >&2\nexit 7\n`;
+      await writeFile(join(folder, 'root/usr/bin/plan42-gateway'), crash, { mode: 0o755 });
     }
     await cluster.load(await pack(folder, image));
   }

@@ -2,21 +2,26 @@
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { systemClock } from '../../../lib/clock.ts';
+import { UserError } from '../../../lib/errors.ts';
+import { trimEnd } from '../../../lib/trim-end.ts';
 import { checkJobPrefix } from '../../check/names.ts';
 import type { PodCheckOptions, PodCheckResult, PodTrial, TrialResult } from '../../check/pod-check.ts';
-import type { HeldLimits } from '../../runtime.ts';
+import { type HeldLimits, RuntimeError } from '../../runtime.ts';
 import { tryDryRun } from '../dry-run.ts';
 import { findInTemplate } from '../manifest/find-in-template.ts';
 import { mountPath } from '../manifest/job.ts';
 import { agentContainer } from '../manifest/names.ts';
 import type { Aspect } from '../manifest/openings.ts';
 import { buildSampleJob, type SampleJob } from '../sample-job.ts';
+import { mayHaveWall } from '../walled/check-wall.ts';
 import { findOwnImage } from './own-image.ts';
 import { type Probe, type ProbeDeps, type ProbeResult, probePod } from './probe-pod.ts';
 import { type Expected, judgeReport, unreadLimits } from './report.ts';
 
 /** For everything; the checks that use it have a little more. */
 const totalMs = 75_000;
+/** A wall takes half a minute to prove, and a gateway first. */
+const totalWithWallMs = 120_000;
 /** For the removal of the last pod. */
 const reserveMs = 10_000;
 /** The cluster ends a pod that a killed doctor has left after this time, and then removes its Job. */
@@ -28,27 +33,35 @@ const trialWrapUpMs = 5000;
 /** @throws UserError if no job can start with these settings, or an error of the cluster or of the network */
 export async function checkPods(options: PodCheckOptions, given: ProbeDeps): Promise<PodCheckResult> {
   const { signal } = options;
-  const endsAt = systemClock.now() + totalMs;
+  const { policy } = mayHaveWall(given.settings) ? options : {};
+  const endsAt = systemClock.now() + (policy === undefined ? totalMs : totalWithWallMs);
   const deps = withOwnAgent(given);
   const left: string[] = [];
   const images = options.images.length > 0 ? options.images : await findOwnImage(given, signal);
   const [first, ...others] = images;
-  const nothing = { refused: undefined, pods: [], limit: undefined, untried: [], server: undefined, left };
+  const none = { limit: undefined, server: undefined, wall: undefined };
+  const nothing = { ...none, refused: undefined, pods: [], untried: [], left };
   if (first === undefined) return nothing;
   const limits = limitsOf(options);
   const sample = await buildSampleJob(deps.settings, { instanceId: given.instanceId, image: first, limits });
   const refused = await tryDryRun(sample, deps.api, { signal });
   if (refused !== undefined) return { ...nothing, refused, untried: images };
   const connect = await socketAddressOf(options.serverUrl);
-  const pod = (image: string, more: Pick<Probe, 'request' | 'limits'>) =>
-    probePod(
+  const pod = (
+    image: string,
+    { policyOf, ...more }: Pick<Probe, 'request' | 'limits'> & { policyOf?: PodCheckOptions['policy'] },
+  ) => {
+    const jobId = `${checkJobPrefix}${randomUUID()}`;
+    return probePod(
       {
-        ...{ jobId: `${checkJobPrefix}${randomUUID()}`, image, folder: options.folder, signal, ...more },
+        ...{ jobId, image, folder: options.folder, signal, ...more },
+        ...(policyOf && { egress: policyOf(jobId) }),
         startTimeoutMs: Math.max(1000, endsAt - reserveMs - systemClock.now()),
         onLeft: (what) => left.push(what),
       },
       deps,
     );
+  };
   const request = [
     `entrypoint ${given.settings.jobs.entrypoint}`,
     ...(connect === undefined ? [] : [`connect ${connect}`]),
@@ -57,6 +70,7 @@ export async function checkPods(options: PodCheckOptions, given: ProbeDeps): Pro
   const pods: PodTrial[] = [];
   let limit: TrialResult | undefined;
   let server: TrialResult | undefined;
+  let wall: TrialResult | undefined;
   for (const image of [first, ...others]) {
     if (pods.some(({ started }) => !started) || systemClock.now() > endsAt - 2 * reserveMs) break;
     const found = await pod(image, { request, limits });
@@ -66,8 +80,9 @@ export async function checkPods(options: PodCheckOptions, given: ProbeDeps): Pro
     if (connected !== undefined)
       server = connected === 'ok' ? { works: true, detail: '' } : { works: false, reason: connected };
     limit = await tryLimit(() => pod(image, { request: ['wait'], limits: { ...limits, ...trialLimits } }));
+    if (policy !== undefined) wall = await tryWall(() => pod(image, { request: [], limits, policyOf: policy }));
   }
-  return { refused: undefined, pods, limit, untried: images.slice(pods.length), server, left };
+  return { refused: undefined, pods, limit, untried: images.slice(pods.length), server, wall, left };
 }
 
 const trialLimits = { maxDurationMs: trialLimitMs, wrapUpMs: trialWrapUpMs };
@@ -139,6 +154,22 @@ async function tryLimit(run: () => ReturnType<typeof probePod>): Promise<TrialRe
   if (startError !== undefined) return { works: false, reason: startError, remedy: startRemedy };
   if (stopped !== undefined) return { works: true, detail: stopped.reason };
   return { works: false, reason: 'the pod did not end at its limit' };
+}
+
+/** The pod is refused by its own first program if it reaches anything but its gateway. */
+async function tryWall(run: () => ReturnType<typeof probePod>): Promise<TrialResult> {
+  try {
+    const found = await run();
+    if (!('exit' in found)) return { works: false, ...found };
+    const { exit, report, output } = found;
+    if (exit.startError !== undefined) return { works: false, reason: exit.startError, remedy: exit.startRemedy };
+    if (report === undefined) return { works: false, ...explainSilence(exit, output) };
+    return { works: true, detail: 'it reached no network but its gateway' };
+  } catch (error) {
+    if (error instanceof UserError) return { works: false, reason: error.message, remedy: error.remedy };
+    if (error instanceof RuntimeError) return { works: false, reason: trimEnd(error.message, '.') };
+    throw error;
+  }
 }
 
 /** The address in the form of the kernel, in hexadecimal digits. Undefined if the host has none that this machine can find. */

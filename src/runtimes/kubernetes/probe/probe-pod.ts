@@ -2,9 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Config } from '../../../config/schema.ts';
+import type { EgressPolicy } from '../../../gateway/policy.ts';
 import { systemClock } from '../../../lib/clock.ts';
 import { formatError } from '../../../lib/errors.ts';
 import { createFile } from '../../../lib/files.ts';
+import { orAborted } from '../../../lib/or-aborted.ts';
 import { readLogTail } from '../../../shim/job-log.ts';
 import { checkFolderPrefix } from '../../check/names.ts';
 import { parseReport } from '../../check/script.ts';
@@ -13,14 +16,15 @@ import { deleteJob } from '../delete-job.ts';
 import type { Explanation } from '../explain/objects.ts';
 import { findProblem } from '../explain-exit.ts';
 import { readMarker } from '../job-marker.ts';
-import { objectName } from '../manifest/names.ts';
+import { gatewayLabel, objectName } from '../manifest/names.ts';
 import { pathOf } from '../paths.ts';
 import { type StartDeps, startJob } from '../start-job.ts';
 import { type WaitDeps, waitForJob } from '../wait-for-job.ts';
+import { endGateway, waitBehindWall } from '../walled/wait-behind-wall.ts';
 import type { RawPod } from '../watch/objects.ts';
 import { PodReport } from './report.ts';
 
-export type ProbeDeps = StartDeps & Pick<WaitDeps, 'view' | 'logger'>;
+export type ProbeDeps = StartDeps & Pick<WaitDeps, 'view' | 'logger'> & { settings: Pick<Config, 'egress'> };
 
 export interface Probe {
   jobId: string;
@@ -28,6 +32,8 @@ export interface Probe {
   /** Lines of the request. */
   request: readonly string[];
   limits: HeldLimits;
+  /** Given for a pod behind a wall, whose gateway starts first. */
+  egress?: EgressPolicy;
   folder: string;
   /** How long the pod may take to start. */
   startTimeoutMs: number;
@@ -62,9 +68,9 @@ export async function probePod(probe: Probe, deps: ProbeDeps): Promise<ProbeResu
   const folder = await mkdtemp(join(probe.folder, checkFolderPrefix));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const nonce = randomBytes(16).toString('hex');
-  const { jobId, image, limits } = probe;
+  const { jobId, image, limits, egress } = probe;
   const job: StartOptions = {
-    ...{ jobId, image, limits, folder, maxLogBytes },
+    ...{ jobId, image, limits, egress, folder, maxLogBytes },
     ...{ logFile: join(folder, 'log'), requestFile: join(folder, 'request') },
   };
   await createFile(job.requestFile, [`nonce ${nonce}`, ...probe.request, ''].join('\n'));
@@ -72,13 +78,16 @@ export async function probePod(probe: Probe, deps: ProbeDeps): Promise<ProbeResu
   const name = objectName(instanceId, jobId);
   using _watching = view.hold();
   const startedAt = systemClock.now();
-  const starting = startJob(job, deps);
-  // A start that the signal interrupts continues, and its Job is removed too.
+  const starting = startJob(job, withStartTimeout(deps, probe.startTimeoutMs));
+  let hasStarted = false;
   undo.defer(async () => {
+    // A start that the signal interrupts continues until it misses its Job. What it has created since is removed too.
+    if (!hasStarted) await remove(name, probe, deps);
     await starting.catch(() => {});
     await remove(name, probe, deps);
   });
-  view.note(await starting);
+  view.note(await orAborted(starting, signal));
+  hasStarted = true;
   signal.throwIfAborted();
   const marker = await readMarker(job);
   if (marker === undefined) throw new Error('the start left no marker');
@@ -112,7 +121,10 @@ export async function probePod(probe: Probe, deps: ProbeDeps): Promise<ProbeResu
   }, pollMs);
   try {
     const { startTimeoutMs } = probe;
-    const exited = waitForJob(job, marker, { ...deps, startTimeoutMs, signal: either });
+    const waiting = (onExit?: () => Promise<void>) =>
+      waitForJob(job, marker, { ...deps, startTimeoutMs, signal: either, ...(onExit && { onExit }) });
+    const kill = () => deleteJob(deps.api, name, marker.uid);
+    const exited = waitBehindWall(job, marker, waiting, { ...deps, kill, signal: either });
     exited.catch(() => {});
     const exit = await Promise.race([exited, stuck.promise]);
     if ('reason' in exit) return exit;
@@ -149,14 +161,27 @@ async function findPull(pod: string, { api }: ProbeDeps, signal: AbortSignal): P
   }
 }
 
-/** With its pod, which can take a quota until it is gone. */
-async function remove(name: string, { signal, onLeft }: Probe, { api }: ProbeDeps): Promise<void> {
+/** The gateway has the time of the pod, and not that of a job. */
+function withStartTimeout(deps: ProbeDeps, startTimeoutMs: number): ProbeDeps {
+  const { settings } = deps;
+  return { ...deps, settings: { ...settings, kubernetes: { ...settings.kubernetes, startTimeoutMs } } };
+}
+
+/** With its pods, which can take a quota until they are gone. */
+async function remove(name: string, { egress, signal, onLeft }: Probe, { api }: ProbeDeps): Promise<void> {
   try {
+    // Otherwise it would stay for as long as an agent may need it.
+    if (egress !== undefined) await endGateway(api, name);
     await deleteJob(api, name, undefined);
-    const query = { labelSelector: `batch.kubernetes.io/job-name=${name}` };
+    const ofJob = { labelSelector: `batch.kubernetes.io/job-name=${name}` };
+    const ofGateway = { labelSelector: `${gatewayLabel}=${name}` };
     for (const end = systemClock.now() + removalMs; systemClock.now() < end && !signal.aborted; ) {
-      const { items } = await api.request<{ items: RawPod[] }>('GET', pathOf(api, 'pods'), { query });
-      if (items.length === 0) return;
+      const left = await Promise.all(
+        (egress === undefined ? [ofJob] : [ofJob, ofGateway]).map((query) =>
+          api.request<{ items: RawPod[] }>('GET', pathOf(api, 'pods'), { query }),
+        ),
+      );
+      if (left.every(({ items }) => items.length === 0)) return;
       await systemClock.sleep(pollMs, signal).catch(() => {});
     }
     if (!signal.aborted) onLeft(`the pod of the Job ${name} is still being removed`);

@@ -12,6 +12,7 @@ import { explainStart } from '../explain/start-problem.ts';
 import { gatewayAddressAnnotation, gatewayName } from '../manifest/names.ts';
 import { pathOf } from '../paths.ts';
 import type { RawJob, RawPod } from '../watch/objects.ts';
+import { describeCrash, findCrash } from './gateway-crash.ts';
 import type { GatewayFiles } from './gateway-files.ts';
 import {
   buildGatewayPod,
@@ -24,9 +25,15 @@ import {
 export interface WallContent extends GatewayContent {
   files: GatewayFiles['files'];
   startTimeoutMs: number;
+  /** No error may contain them. */
+  secrets: readonly string[];
 }
 
 const pollMs = 200;
+/** A gateway that crashes at its start crashes again. */
+const maxRestarts = 2;
+/** A gateway that has crashed once counts as started when it has run for so long. */
+const steadyMs = 5000;
 const eventsEveryMs = 2000;
 
 /** The pod of the agent exists only after this. @throws RuntimeError if the gateway does not start */
@@ -35,7 +42,7 @@ export async function raiseWall(api: KubeApi, content: WallContent): Promise<voi
   await create(api, 'secrets', buildGatewaySecret(content, content.files));
   const uid = await createGateway(api, content);
   for (const policy of buildPolicies(content, uid)) await create(api, 'networkpolicies', policy);
-  const address = await waitForAddress(api, gatewayName(job.name), content.startTimeoutMs);
+  const address = await waitForAddress(api, content);
   const annotations = { [gatewayAddressAnnotation]: address };
   const body = { spec: { suspend: false, template: { metadata: { annotations } } } };
   await throughOutage(() => api.request<RawJob>('PATCH', pathOf(api, 'jobs', job.name), { body }), 'resume a Job in');
@@ -49,19 +56,29 @@ async function createGateway(api: KubeApi, content: GatewayContent): Promise<str
   return (await throughOutage(() => api.request<RawPod>('GET', path), 'read a pod in')).metadata.uid;
 }
 
-async function waitForAddress(api: KubeApi, name: string, timeoutMs: number): Promise<string> {
-  const deadline = systemClock.now() + timeoutMs;
+async function waitForAddress(api: KubeApi, content: WallContent): Promise<string> {
+  const name = gatewayName(content.job.name);
+  const deadline = systemClock.now() + content.startTimeoutMs;
   let events: EventObject[] = [];
+  let steadySince: { id: string; ms: number } | undefined;
   let eventsAt = systemClock.now() + eventsEveryMs;
   for (;;) {
     const { metadata, spec, status } = await throughOutage(
       () => api.request<RawPod>('GET', pathOf(api, 'pods', name)),
       'read a pod in',
     );
+    const pod = { metadata: { name, namespace: api.namespace }, ...(spec && { spec }), ...(status && { status }) };
+    const crash = findCrash(pod);
     const address = parseAddress(status?.podIP ?? '');
-    if (address !== undefined && status?.phase === 'Running') return encodeAddress(address);
-    const pod = { metadata: { name }, ...(spec && { spec }), ...(status && { status }) };
+    if (crash?.isRunningAgain !== true) steadySince = undefined;
+    else if (steadySince?.id !== crash.id) steadySince = { id: crash.id, ms: systemClock.now() };
+    const isSteady = crash === undefined || (steadySince && systemClock.now() - steadySince.ms > steadyMs);
+    if (address !== undefined && status?.phase === 'Running' && isSteady) return encodeAddress(address);
     const isLate = systemClock.now() > deadline;
+    if (crash !== undefined && (crash.restarts >= maxRestarts || isLate)) {
+      const why = await describeCrash(crash, { api, name: content.job.name, secrets: content.secrets });
+      throw new RuntimeError(`cannot limit the network of the job: ${why}. Check kubernetes.helper_image.`);
+    }
     if (isLate || systemClock.now() > eventsAt) {
       events = await findEvents(api, name);
       eventsAt = systemClock.now() + eventsEveryMs;

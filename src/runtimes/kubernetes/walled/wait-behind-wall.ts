@@ -15,6 +15,7 @@ import type { ClusterView, JobInCluster } from '../watch/cluster-view.ts';
 import type { RawPod } from '../watch/objects.ts';
 import { followGateway, readReachedInPod } from './follow-gateway.ts';
 import { replaceCredentials } from './replace-credentials.ts';
+import { watchCrashes } from './watch-crashes.ts';
 
 interface WaitOptions {
   api: KubeApi;
@@ -30,6 +31,7 @@ interface WaitOptions {
 const gatewayGraceSeconds = 2;
 const lastReportMs = 15_000;
 const confirmMs = 2000;
+const gatewayRemedy = 'Set kubernetes.helper_image to the image of this version of the runner.';
 
 /** @param wait waits for the exit of any job, and calls the function before it writes the end of the log */
 export async function waitBehindWall(
@@ -49,6 +51,11 @@ export async function waitBehindWall(
   const following = followGateway(job, { api, name, onReached, ending: exited.signal, logger, signal: whileHere });
   const replacing = replaceCredentials(job, { api, job: { name, uid }, instanceId, logger, signal: whileRunning });
   let isLost = false;
+  let crash: string | undefined;
+  const onCrash = (text: string) => {
+    crash = text;
+  };
+  const watchingCrashes = watchCrashes(job, { api, view, name, onCrash, logger, signal: whileRunning });
   const watching = waitForLoss(name, { api, view, signal: whileRunning }).then(async () => {
     isLost = true;
     logger.warn('killing job, the pod of its egress gateway is gone', { job_id: job.jobId });
@@ -60,7 +67,7 @@ export async function waitBehindWall(
     await killAgain(() => kill(0), logger, whileRunning);
   });
   // All of them are awaited below, or end with the signal.
-  for (const work of [following, replacing, watching, ending]) work.catch(() => {});
+  for (const work of [following, replacing, watching, watchingCrashes, ending]) work.catch(() => {});
   // Its last refusals belong into the log of the job.
   const readLastReport = async () => {
     if (exited.signal.aborted) return;
@@ -73,17 +80,25 @@ export async function waitBehindWall(
   try {
     const exit = await wait(readLastReport);
     await readLastReport();
-    return await explain(job, exit, isLost);
+    return await explain(job, exit, { isLost, crash });
   } finally {
     left.abort();
-    await Promise.allSettled([following, replacing, watching]);
+    await Promise.allSettled([following, replacing, watching, watchingCrashes]);
   }
 }
 
-async function explain(job: JobPaths, exit: JobExit, isLost: boolean): Promise<JobExit> {
+async function explain(
+  job: JobPaths,
+  exit: JobExit,
+  { isLost, crash }: { isLost: boolean; crash: string | undefined },
+): Promise<JobExit> {
   if (exit.startError !== undefined || exit.stopped !== undefined) return exit;
   const refusal = await findRefusal(job, exit.exitCode ?? 0);
-  if (refusal !== undefined) return { ...exit, startError: refusal.reason, startRemedy: refusal.remedy };
+  if (refusal !== undefined) {
+    if (crash === undefined || !/cannot connect to the egress gateway/.test(refusal.reason))
+      return { ...exit, startError: refusal.reason, startRemedy: refusal.remedy };
+    return { ...exit, startError: `${refusal.reason}; ${crash}`, startRemedy: gatewayRemedy };
+  }
   const reached = await readReachedInPod(job);
   if (reached !== undefined) return { ...exit, reached: { limit: reached.limit, used: reached.used } };
   if (!isLost || exit.exitCode === 0 || exit.unseenBecause !== undefined) return exit;
