@@ -200,6 +200,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
     QueueRegistry.open(paths.stateDir, { tenantId, runnerId, url: config.runner.url }),
   );
   const leftoverQueues = await registry.list();
+  // Before the queues: a runner whose jobs are all refused is never ready.
+  using _refusal = await watchRefusal({ runtime, health, logger });
   const callerKeys = new PublicKeys();
   const abort = new AbortController();
   const pool = new QueuePool({
@@ -237,7 +239,6 @@ export async function runService(options: ServiceOptions): Promise<void> {
   warnOfUnboundSecrets(config, env, logger);
   tokenWatch.check();
   for (const warning of (await runtime.warnings?.()) ?? []) logger.warn('runtime warning', { ...warning });
-  using _refusal = await watchRefusal({ runtime, health, logger });
   const agentsChecked = whyUnreachable(runtime, config.runner.url).then((unreachable) => {
     if (unreachable !== undefined)
       logger.warn('agents cannot reach the server', { url: config.runner.url.href, ...unreachable });
