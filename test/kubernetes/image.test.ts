@@ -123,7 +123,7 @@ suite('the image in a cluster', () => {
     await writeFile(join(folder, 'token.txt'), token);
     const valuesFile = join(folder, 'values.json');
     await writeFile(valuesFile, JSON.stringify(values));
-    const [prepare, install, plain, check, ...others] = await blocksRunBy(import.meta);
+    const [prepare, install, plain, check, upgrade, replaceToken, remove, ...others] = await blocksRunBy(import.meta);
     assert.deepEqual(others, []);
     const bash = async (block: { text: string; place: string } | undefined) => {
       assert.ok(block);
@@ -133,7 +133,7 @@ suite('the image in a cluster', () => {
         .replace('image.tag=VERSION', `image.tag=${image.tag}`)
         .replace('server.url=https://plan42.example.com', `server.url=${values.server.url} --values ${valuesFile}`)
         // The same names are in use.
-        .replace('kubectl apply', 'kubectl apply --dry-run=client')
+        .replace('kubectl apply --filename deploy', 'kubectl apply --dry-run=client --filename deploy')
         // It has the certificate authority already.
         .replace('create namespace plan42', 'get namespace plan42');
       return setting.bash(commands);
@@ -187,12 +187,33 @@ suite('the image in a cluster', () => {
     const [, command = ''] = /exit code 3 .* Its log is on \S+: (kubectl .*)$/.exec(ErrorMessage) ?? [];
     assert.match(await setting.bash(command), /^from the log$/m, ErrorMessage);
 
+    const rolledOut = () =>
+      setting.bash(
+        `kubectl --namespace ${namespace} rollout status deployment/plan42-runner --timeout=${patienceMs / 1000}s`,
+      );
+    await bash(upgrade);
+    await rolledOut();
+    const before = (await runner()).metadata.name;
+    await writeFile(join(folder, 'token.txt'), await plane.newToken());
+    const { data: formerSecret } = await admin.request<Json>('GET', `${base}/secrets/plan42-runner`);
+    await bash(replaceToken);
+    await rolledOut();
+    const { data: secret } = await admin.request<Json>('GET', `${base}/secrets/plan42-runner`);
+    assert.equal(secret['state-key'], formerSecret['state-key']);
+    assert.notEqual(secret.token, formerSecret.token);
+    await eventually(async () => {
+      const { items } = await admin.request<{ items: Json[] }>('GET', `${base}/pods`);
+      return !items.some(({ metadata }) => metadata.name === before);
+    }, patienceMs);
+    await eventually(isReady, patienceMs);
+
     const followed = admin.stream(`${base}/pods/${(await runner()).metadata.name}/log`, {
       query: { follow: 'true' },
       signal: t.signal,
     });
-    await admin.request('DELETE', `/apis/apps/v1/namespaces/${namespace}/deployments/plan42-runner`);
-    const text = Buffer.concat(await Array.fromAsync(await followed)).toString();
+    const open = await followed;
+    await bash(remove);
+    const text = Buffer.concat(await Array.fromAsync(open)).toString();
     assert.match(text, /runner ready/);
     assert.match(text, /draining/);
     assert.match(text, /runner stopped/);
