@@ -119,7 +119,10 @@ suite('kubernetes', { concurrency: false }, () => {
 
   test('a field of the pod template that the cluster does not know is refused, and the agent does not run', async (t) => {
     // With the lenient default of the API, the agent would run without the sandbox.
-    await using setting = await setUp(t, { podTemplate: { spec: { runtimeClasName: 'sandbox' } } });
+    await using setting = await setUp(t, {
+      podTemplate: { spec: { runtimeClasName: 'sandbox' } },
+      started: /runtime refuses all jobs .*unknown field .*runtimeClasName/,
+    });
     if (!setting) return;
     const taskId = await startTask(setting.plane, agentImage, 'echo it ran');
     const { turn } = await untilOver(setting.plane, taskId, patienceMs);

@@ -35,6 +35,8 @@ export interface ClusterRunnerOptions {
   tables?: string;
   /** A PodTemplateSpec, merged over the pods of jobs. */
   podTemplate?: object;
+  /** What the runner logs when it has started; by default, that it is ready. */
+  started?: RegExp;
 }
 
 let namespaces = 0;
@@ -60,7 +62,7 @@ export async function startClusterRunner(cluster: Cluster, options: ClusterRunne
   let runner = await RunnerProcess.start(given);
   undo.defer(() => runner[Symbol.asyncDispose]());
   // It loads the client of the cluster first, which takes long on a busy machine.
-  const untilReady = () => runner.logged(/runner ready/, patienceMs);
+  const untilReady = () => runner.logged(options.started ?? /runner ready/, patienceMs);
   await untilReady();
   const owned = undo.move();
   return {
