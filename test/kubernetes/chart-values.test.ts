@@ -92,6 +92,21 @@ suite('values of the chart', { concurrency: 2 }, () => {
     [{ health: { port: 80 } }, /health\/port.*1,024/],
     [{ config: { runner: { url: 'https://a.test' } } }, /config\.runner\.url: set server\.url/],
     [{ config: { kubernetes: { helper_image: 'a' } } }, /config\.kubernetes\.helper_image: remove it/],
+    [{ replicas: -1 }, /replicas.*minimum/],
+    [{ replicas: 0 }, undefined],
+    [{ extraEnv: [{ name: 'PLAN42_RUNNER_URL', value: 'https://a.test' }] }, /PLAN42_RUNNER_URL.*: set server\.url/],
+    [
+      { extraEnv: [{ name: 'PLAN42_KUBERNETES_POD_TEMPLATE', value: '/a' }] },
+      /PLAN42_KUBERNETES_POD_TEMPLATE in extraEnv: set podTemplate/,
+    ],
+    [
+      { extraEnv: [{ name: 'PLAN42_RUNNER_TOKEN', valueFrom: { secretKeyRef: { name: 'a', key: 'b' } } }] },
+      /PLAN42_RUNNER_TOKEN in extraEnv: .*secret\.name/,
+    ],
+    [
+      { extraEnv: [{ name: 'PLAN42_RUNNER_OPENAI_TOKEN', valueFrom: { secretKeyRef: { name: 'a', key: 'b' } } }] },
+      undefined,
+    ],
     [{ config: { jobs: { mounts: ['/a'] } } }, /config\.jobs\.mounts: add volumes to podTemplate/],
   ] as const) {
     test(`${expected ? 'refuses' : 'accepts'} ${JSON.stringify(values)}`, async (t) => {

@@ -110,6 +110,40 @@ suite('the chart', { concurrency: false }, () => {
     }
   });
 
+  test('what the chart sets counts with the configuration of a Secret too', async (t) => {
+    if (!(await requiresHelm(t))) return;
+    const podTemplate = { spec: { runtimeClassName: 'gvisor' } };
+    const values = { image, configSecret: 'runner-config', podTemplate, server: { url: 'https://plan42.example.com' } };
+    const manifests = await render('team-a', values);
+    assert.deepEqual(Object.keys(find(manifests, 'ConfigMap').data), ['pod-template.yaml']);
+    const { spec } = find(manifests, 'Deployment').spec.template;
+    const [container] = spec.containers;
+    const variables: [string, string][] = container.env.map(({ name, value }: Json) => [name, value]);
+    const env = Object.fromEntries(variables);
+    assert.equal(Object.keys(env).length, variables.length);
+    const file = [
+      '[runner]\nurl = "https://other.example.com"',
+      '[kubernetes]\nnamespace = "other"\nservice_account = "plan42-runner"\npod_template = "/other.yaml"',
+      '[health]\nlisten = "127.0.0.1:1"',
+      '[github.work]\nurl = "https://github.example.com"\ntoken = "secret"',
+    ].join('\n');
+    const { config, problems } = parseConfig({ file, env, flags: new Map() });
+    assert.deepEqual(problems, []);
+    assert.equal(config.runner.url.href, 'https://plan42.example.com/');
+    assert.equal(config.runner.runtime, 'kubernetes');
+    const { namespace, serviceAccount, helperImage, podTemplate: templateFile } = config.kubernetes;
+    assert.deepEqual([namespace, serviceAccount, helperImage], ['team-a', 'plan42-runner-agent', container.image]);
+    assert.equal(templateFile, '/etc/plan42/pod-template.yaml');
+    assert.equal(config.health.listen?.port, container.ports[0].containerPort);
+    assert.equal(config.queues.shutdownTimeoutMs, (spec.terminationGracePeriodSeconds - 30) * 1000);
+    assert.deepEqual(Object.keys(config.github), ['work']);
+    // The token must not go to another server than that of the file.
+    const [withoutUrl] = (await render('team-a', { image, configSecret: 'runner-config' }))
+      .filter(({ kind }) => kind === 'Deployment')
+      .map((deployment: Json) => deployment.spec.template.spec.containers[0].env.map(({ name }: Json) => name));
+    assert.ok(!withoutUrl.includes('PLAN42_RUNNER_URL'), withoutUrl.join());
+  });
+
   test('no account has rights of the cluster, and agents have none', async (t) => {
     if (!(await requiresHelm(t))) return;
     const manifests = await render('team-a', { image });

@@ -4,11 +4,12 @@
 {{- include "plan42-runner.checkCredentials" (dict "path" "server" "value" .Values.server "way" "a server has no credentials but the runner token") -}}
 {{- range $table, $settings := .Values.config -}}
 {{- range $key, $value := $settings -}}
-{{- $way := printf "set %s in extraEnv, with valueFrom.secretKeyRef" (printf "PLAN42_%s_%s" $table $key | upper) -}}
+{{- $way := printf "set %s in extraEnv, with valueFrom.secretKeyRef" (include "plan42-runner.variable" (dict "table" $table "key" $key)) -}}
 {{- include "plan42-runner.checkCredentials" (dict "path" (printf "config.%s.%s" $table $key) "value" $value "way" $way) -}}
 {{- end -}}
 {{- end -}}
 {{- include "plan42-runner.checkVariables" (dict "path" "extraEnv" "list" .Values.extraEnv) -}}
+{{- include "plan42-runner.checkOwnVariables" . -}}
 {{- $template := (.Values.podTemplate | default dict).spec | default dict -}}
 {{- range $kind := list "containers" "initContainers" -}}
 {{- $containers := get $template $kind -}}
@@ -57,6 +58,21 @@ kubernetes.state_key: put the key into the Secret of secret.name, under the key 
 {{- if contains "=" $variable -}}
 {{- $name := first (splitList "=" $variable) -}}
 {{- fail (printf "cannot use the value of %s in config.jobs.env: write the name only, and set the variable in extraEnv, a secret with valueFrom.secretKeyRef" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* With two values of one variable, the last one counts, and some clients refuse it. */ -}}
+{{- define "plan42-runner.checkOwnVariables" -}}
+{{- $names := list -}}
+{{- range .Values.extraEnv -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- range $setting, $instead := include "plan42-runner.otherPlaces" . | fromYaml -}}
+{{- $path := splitList "." $setting -}}
+{{- $name := include "plan42-runner.variable" (dict "table" (first $path) "key" (last $path)) -}}
+{{- if and (has $name $names) (not (contains $name $instead)) -}}
+{{- fail (printf "cannot use the variable %s in extraEnv: %s" $name $instead) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

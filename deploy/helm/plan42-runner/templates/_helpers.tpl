@@ -43,8 +43,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 {{- end -}}
 
-{{- /* What the chart knows, over `config`. A drain ends 30 s before the kubelet kills the runner. */ -}}
-{{- define "plan42-runner.config" -}}
+{{- /* Settings that the chart sets, as YAML. A drain ends 30 s before the kubelet kills the runner. */ -}}
+{{- define "plan42-runner.ownSettings" -}}
 {{- $kubernetes := dict "namespace" .Release.Namespace "helper_image" (include "plan42-runner.image" .) -}}
 {{- with include "plan42-runner.agentServiceAccount" . -}}
 {{- $_ := set $kubernetes "service_account" . -}}
@@ -52,11 +52,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- if .Values.podTemplate -}}
 {{- $_ := set $kubernetes "pod_template" "/etc/plan42/pod-template.yaml" -}}
 {{- end -}}
-{{- $runner := dict "url" .Values.server.url "runtime" "kubernetes" -}}
+{{- $runner := dict "runtime" "kubernetes" -}}
+{{- with .Values.server.url -}}
+{{- $_ := set $runner "url" . -}}
+{{- end -}}
 {{- $health := dict "listen" (printf "[::]:%d" (int .Values.health.port)) -}}
 {{- $queues := dict "shutdown_timeout" (printf "%ds" (sub (int .Values.terminationGracePeriodSeconds) 30)) -}}
-{{- $own := dict "runner" $runner "kubernetes" $kubernetes "health" $health "queues" $queues -}}
-{{- mustMergeOverwrite (deepCopy .Values.config) $own | toToml -}}
+{{- dict "runner" $runner "kubernetes" $kubernetes "health" $health "queues" $queues | toYaml -}}
+{{- end -}}
+
+{{- define "plan42-runner.config" -}}
+{{- mustMergeOverwrite (deepCopy .Values.config) (include "plan42-runner.ownSettings" . | fromYaml) | toToml -}}
+{{- end -}}
+
+{{- define "plan42-runner.variable" -}}
+{{- printf "PLAN42_%s_%s" .table .key | upper -}}
 {{- end -}}
 
 {{/* The same for all pods of the release, so that they share its jobs. */}}
