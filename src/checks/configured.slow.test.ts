@@ -73,6 +73,15 @@ const cases: DoctorCase[] = [
     exitCode: 4,
   },
   {
+    what: 'a token in the environment of a pod that is none',
+    given: () => ({ env: { PLAN42_RUNNER_TOKEN: plainSecret, KUBERNETES_SERVICE_HOST: '127.0.0.1' } }),
+    check: 'token',
+    status: 'failed',
+    found: /it does not start with "p42r_"/,
+    remedy: /into the Secret from which the pod has PLAN42_RUNNER_TOKEN, and restart the pod\.$/,
+    exitCode: 4,
+  },
+  {
     what: 'an expired token',
     given: () => ({ runner: { token: runnerJwt({ ...ids, exp: inDays(-1) }) } }),
     check: 'token',

@@ -6,7 +6,7 @@ import { parseRunnerToken } from '../plan42/runner-token.ts';
 import { createTransport } from '../plan42/transport.ts';
 import { type CheckContext, withConfig } from './check.ts';
 import { type Finding, passed, skipped, warning } from './finding.ts';
-import { isAccepted } from './probe-api.ts';
+import { type ApiProbe, isAccepted } from './probe-api.ts';
 import { serverSettings } from './server.ts';
 
 const subject = 'github';
@@ -22,8 +22,7 @@ export function checkConnections(context: CheckContext): Promise<readonly Findin
         return [skipped('connections', 'the GitHub connections have errors')];
       }
       const probe = await context.probeApi().catch(() => undefined);
-      if (probe === undefined || !isAccepted(probe))
-        return [skipped('connections', 'the server did not accept the token')];
+      if (probe === undefined || !isAccepted(probe)) return [skipped('connections', whyNotListed(probe))];
       try {
         return compare(await fetchConnections(config, context), config.github);
       } catch (error) {
@@ -35,6 +34,14 @@ export function checkConnections(context: CheckContext): Promise<readonly Findin
     },
     serverSettings,
   );
+}
+
+/** The check of the server has the details. */
+function whyNotListed(probe: ApiProbe | undefined): string {
+  if (probe === undefined) return 'the server was not asked for them, because it was not reached';
+  if (!probe.authorized) return 'the server was not asked for them, because there is no valid token';
+  if (probe.status === 401 || probe.status === 403) return 'the server did not accept the token';
+  return `the server was not asked for them, because it returned ${probe.status} before`;
 }
 
 /** Lists the tenant's private GitHub connections. @throws ApiError, ConnectionError, the signal's reason */

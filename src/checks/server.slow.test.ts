@@ -132,6 +132,21 @@ describe('the server', () => {
     );
   });
 
+  test('is not said to have refused the token if it was not asked', async () => {
+    await using server = await startTestServer(asServer(0, 503));
+    const found = async (runner: Record<string, string>) => {
+      await using patient = await setUp(setting, { runner, config: connection(server.url) });
+      return (await patient.checks()).of('connections').found[0];
+    };
+    await using refusing = await startTestServer(asServer(0, 401));
+    await using untrusted = await startTestServer(asServer(), tlsPair);
+    const reason = 'the server was not asked for them, because ';
+    assert.equal(await found({ url: untrusted.url }), `${reason}it was not reached`);
+    assert.equal(await found({ url: server.url, token: 'p42r_x' }), `${reason}there is no valid token`);
+    assert.equal(await found({ url: server.url }), `${reason}it returned 503 before`);
+    assert.equal(await found({ url: refusing.url }), 'the server did not accept the token');
+  });
+
   test('and GitHub behind a proxy that rejects connections', async () => {
     await using server = await startTestServer(asServer());
     await using proxy = await startProxy(server.port, { refusal: 407 });

@@ -56,6 +56,8 @@ export function tokenRemedy(
   action: string,
   { env, paths: { configFile } }: Pick<CheckContext, 'env' | 'paths'>,
 ): Remedy {
+  if (env[tokenVariable] && env['KUBERNETES_SERVICE_HOST'] !== undefined)
+    return { text: `${action}, put it into the Secret from which the pod has ${tokenVariable}, and restart the pod.` };
   if (env[tokenVariable]) return { text: `${action} and set ${tokenVariable}, which takes precedence over the file.` };
   return {
     text: `${action} and paste it into the configuration screen.`,

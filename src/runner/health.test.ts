@@ -31,7 +31,7 @@ test('logs a rejected token once for all queues', () => {
   const queues = ['a', 'b', 'c'];
   for (let i = 0; i < 5; i += 1) for (const queue of queues) health.reportFailure(queue, 'refused', '401');
   assert.equal(lines.length, 1);
-  assert.match(lines[0] ?? '', /ERROR runner token rejected error=401 remedy=/);
+  assert.match(lines[0] ?? '', /ERROR runner token rejected error=401 remedy="Create a token/);
   for (const queue of queues) health.reportSuccess(queue);
   assert.equal(phase(), 'ready');
   assert.equal(lines.length, 2);

@@ -1,5 +1,6 @@
 import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { tokenRemedy } from './token-remedy.ts';
 
 export const troubleKinds = ['unreachable', 'refused', 'disk', 'runtime'] as const;
 
@@ -16,21 +17,21 @@ export type HealthState =
   | { phase: 'degraded'; troubles: Trouble[] }
   | { phase: 'draining' };
 
-const tokenRemedy = 'Set a new runner.token in the configuration.';
-
 /** Whether the runner is starting, ready, degraded (and why) or draining. Parts report by name; each change of the whole is logged once. */
 export class RunnerHealth {
   readonly #logger: Logger;
   readonly #onChange: (summary: string) => void;
+  readonly #tokenRemedy: string;
   readonly #troubles = new Map<string, Trouble>();
   readonly #working = new Set<string>();
   #draining = false;
   #logged = 'starting';
 
-  /** `onChange` receives a one-line summary. */
-  constructor(logger: Logger, onChange: (summary: string) => void = () => {}) {
+  /** `onChange` receives a one-line summary. `env` has the runner token if it is not in the file. */
+  constructor(logger: Logger, onChange: (summary: string) => void = () => {}, env: NodeJS.ProcessEnv = {}) {
     this.#logger = logger;
     this.#onChange = onChange;
+    this.#tokenRemedy = tokenRemedy(env);
   }
 
   get state(): HealthState {
@@ -82,7 +83,7 @@ export class RunnerHealth {
   }
 
   #logTrouble({ kind, message: error }: Trouble): void {
-    if (kind === 'refused') this.#logger.error('runner token rejected', { error, remedy: tokenRemedy });
+    if (kind === 'refused') this.#logger.error('runner token rejected', { error, remedy: this.#tokenRemedy });
     else if (kind === 'disk') this.#logger.warn('low disk space, not accepting jobs', { error });
     // The part that waits for the runtime logs each reason, with its remedy.
     else if (kind !== 'runtime') this.#logger.warn('server unreachable', { error });

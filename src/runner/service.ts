@@ -127,8 +127,8 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const protectedPaths = [path, paths.stateDir, paths.logDir];
   const common = { config, env, instanceId: instance.id, knownJobs, protectedPaths, logger };
   const runtimeOptions = { ...common, service: signals.drain };
-  const health = new RunnerHealth(logger, (summary) => notifier.status(summary));
-  using tokenWatch = new TokenWatch({ expiresAt, logger });
+  const health = new RunnerHealth(logger, (summary) => notifier.status(summary), env);
+  using tokenWatch = new TokenWatch({ expiresAt, logger, env });
   const messages = new MessageCounts();
   const started: Started = {};
   const metricSources = { version: options.version, startedAt, config, health, tokenWatch, messages, started };

@@ -44,6 +44,10 @@ test('warns once a day of a token that ends soon, and of one that has expired', 
   watch.replace(undefined);
   pass(3 * day);
   assert.deepEqual([watch.state, watch.expiresAt, lines.length], ['valid', undefined, 17]);
+  const env = { PLAN42_RUNNER_TOKEN: 'p42r_x' };
+  using ofVariable = new TokenWatch({ expiresAt: end(hour), logger, clock, env });
+  ofVariable.check();
+  assert.match(lines.pop() ?? '', /remedy="Create .* PLAN42_RUNNER_TOKEN, and restart the runner\."/);
   watch.replace(end(hour));
   assert.match(lines[17] ?? '', /ends="in 1 hour"/);
 });

@@ -123,7 +123,7 @@ suite('the image in a cluster', () => {
     await writeFile(join(folder, 'token.txt'), token);
     const valuesFile = join(folder, 'values.json');
     await writeFile(valuesFile, JSON.stringify(values));
-    const [prepare, install, plain, check, upgrade, replaceToken, remove, ...others] = await blocksRunBy(import.meta);
+    const [prepare, install, plain, check, upgrade, replaceToken, remove, removeRest, ...others] = await blocksRunBy(import.meta);
     assert.deepEqual(others, []);
     const bash = async (block: { text: string; place: string } | undefined) => {
       assert.ok(block);
@@ -213,6 +213,7 @@ suite('the image in a cluster', () => {
     });
     const open = await followed;
     await bash(remove);
+    await bash(removeRest);
     const text = Buffer.concat(await Array.fromAsync(open)).toString();
     assert.match(text, /runner ready/);
     assert.match(text, /draining/);

@@ -90,7 +90,7 @@ function renderToken(expiresAt: string, state: TokenState, style: Style): string
   if (state === 'valid') return `valid until ${at}`;
   const end = describeEnd(new Date(expiresAt), systemClock.date());
   const what = style.bad(`${state === 'ending' ? 'ends' : 'expired'} ${end}, at ${at}`);
-  return `${what}; create a token on the server and set runner.token`;
+  return `${what}; replace it by a new one of the server`;
 }
 
 function renderIncomplete({ time, reason }: NonNullable<RunnerStatus['githubIncomplete']>, style: Style): string {

@@ -65,8 +65,8 @@ ${job.jobId}\tWaits\t1\tNo\t${formatLocalTime(job.acceptedAt)}
     const endsIn = (days: number) => new Date(Date.now() + days * 86_400_000 + 60_000).toISOString();
     for (const [state, days, text] of [
       ['valid', 30, /^Token +valid until \S+ \S+$/m],
-      ['ending', 5, /^Token +ends in 5 days, at \S+ \S+; create a token on the server and set runner\.token$/m],
-      ['expired', -3, /^Token +expired 2 days ago, at \S+ \S+; create a token on the server/m],
+      ['ending', 5, /^Token +ends in 5 days, at \S+ \S+; replace it by a new one of the server$/m],
+      ['expired', -3, /^Token +expired 2 days ago, at \S+ \S+; replace it/m],
     ] as const) {
       const token = { expiresAt: endsIn(days), state };
       await using _server = await serve({ token });
