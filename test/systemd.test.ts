@@ -92,7 +92,7 @@ async function endJob(id: string): Promise<void> {
   );
 }
 
-suite('under systemd', { timeout: 420_000 }, () => {
+suite('under systemd', { timeout: 900_000 }, () => {
   test('a machine boots', async (t) => {
     machine = await SystemdMachine.boot(t, [checkout, quotedCheckout]);
     if (!machine) return;
