@@ -1,7 +1,7 @@
 /** Reports the progress of a job that has not started yet. */
 import { withDeadline } from '../lib/deadline.ts';
 import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
+import type { Sleep } from '../lib/sleep.ts';
 import type { TurnUpdates } from './turn-updates.ts';
 
 const statusTimeoutMs = 10_000;
@@ -20,13 +20,20 @@ export async function reportStatus(
   }
 }
 
-/** Sends heartbeats at random intervals until it is disposed of. */
-export function startHeartbeats(turn: TurnUpdates, stop: AbortSignal): AsyncDisposable {
+/**
+ * Sends heartbeats at random intervals until it is disposed of.
+ * @param minGapMs the least interval, if an agent that starts soon should find its turn unchanged
+ */
+export function startHeartbeats(
+  { turn, sleep }: { turn: TurnUpdates; sleep: Sleep },
+  stop: AbortSignal,
+  minGapMs = 0,
+): AsyncDisposable {
   const end = new AbortController();
   const signal = AbortSignal.any([stop, end.signal]);
   const beats = (async () => {
     while (!signal.aborted) {
-      await sleep(Math.random() * maxHeartbeatGapMs, signal);
+      await sleep(minGapMs + Math.random() * (maxHeartbeatGapMs - minGapMs), signal);
       await turn.heartbeat(signal);
     }
   })().catch(() => {});

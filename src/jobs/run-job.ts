@@ -19,6 +19,7 @@ import type { JobRecord } from './record.ts';
 import { startAgent } from './start-agent.ts';
 import { recordStart, tryToUpdate } from './update-record.ts';
 import { killAgent, waitForExit } from './watch-agent.ts';
+import { watchStart } from './watch-start.ts';
 
 /** How long a container that is not created keeps others from being created. */
 const maxStartTurnMs = 10_000;
@@ -29,6 +30,7 @@ const maxStartTurnMs = 10_000;
  */
 export async function runJob(record: JobRecord, context: JobContext): Promise<JobRecord> {
   const { slots, detach } = context;
+  const isNew = record.phase === 'accepted';
   let job = record;
   using slot = new DisposableStack();
   try {
@@ -43,6 +45,7 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<Jo
       context.networks.watch(job);
       context.usages.watch(job);
       await refreshCredentials(job.jobId, context);
+      await using _start = watchStart(job, isNew, context);
       job = await waitForExit(job, context);
     }
   } catch (error) {
@@ -57,7 +60,7 @@ export async function runJob(record: JobRecord, context: JobContext): Promise<Jo
 async function startJob(record: JobRecord, context: JobContext, slot: DisposableStack): Promise<JobRecord> {
   const { runtime, starts, turn, logger, detach, cancel, claim } = context;
   const stop = AbortSignal.any([detach, cancel, turn.ended]);
-  await using _heartbeats = startHeartbeats(turn, stop);
+  await using _heartbeats = startHeartbeats(context, stop);
   // Undefined at once for most jobs: they must ask for a slot before anything is awaited.
   const pending = fetchFeedback(context, stop);
   const feedback = pending === undefined ? undefined : await pending;
@@ -105,7 +108,6 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   start.dispose();
   const started = await recordStart(job, context);
   claim.noteStarted(started);
-  logger.info('job started', { runtime: runtime.name });
   // A kill request that came during the start found nothing to kill.
   if (cancel.aborted) await killAgent(record.jobId, context, detach);
   return started;

@@ -223,6 +223,11 @@ export interface Runtime {
   wasStarted(job: JobPaths): Promise<boolean>;
   /** Whether the job's folder shows that a container was created for it. */
   createdContainer(job: JobPaths): Promise<boolean>;
+  /**
+   * Only for a runtime whose `start` does not wait for the agent: resolves when the agent of a started job runs, or when it will
+   * not run any more. @throws an error of the runtime, or the signal's reason
+   */
+  whenRunning?(job: JobPaths, signal: AbortSignal): Promise<{ isRunning: boolean; hasWaited: boolean }>;
   /** Resolves when the job has exited, however long ago. Rejects only when `signal` is aborted. */
   wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit>;
   /** Sends SIGTERM, and SIGKILL after `graceMs`. Does nothing if the job is not running. @throws RuntimeError */

@@ -24,6 +24,21 @@ async function setUp(
 }
 
 suite('kubernetes', { concurrency: false }, () => {
+  test('a turn is not failed while its pod waits for a node, and ends with the reason', async (t) => {
+    // Heartbeats are at most a minute apart.
+    await using setting = await setUp(t, {
+      timing: { turnExpiryMs: 70_000, turnExpiryCheckMs: 500 },
+      podTemplate: { spec: { nodeSelector: { pool: 'none-such' } } },
+      kubernetes: 'start_timeout = "160s"',
+    });
+    if (!setting) return;
+    const { plane, runner } = setting;
+    const taskId = await startTask(plane, agentImage, 'exit 3');
+    const { turn } = await untilOver(plane, taskId, 2 * patienceMs);
+    assert.match(turn.ErrorMessage, /did not start within 160 s: .*node/);
+    assert.doesNotMatch(runner.log, /job started/);
+  });
+
   test('an agent gets its request, is limited, and leaves its exit code and nothing else', async (t) => {
     await using setting = await setUp(t, { jobs: 'env = ["KEY_OF_TEST=sk-secret value"]' });
     if (!setting) return;

@@ -41,7 +41,7 @@ import { createSeal } from './replicas/seal.ts';
 import { buildSampleJob } from './sample-job.ts';
 import { completeStart, startJob } from './start-job.ts';
 import { listOthers, listUnmanaged } from './unmanaged.ts';
-import { waitForJob } from './wait-for-job.ts';
+import { waitForJob, waitForRunning } from './wait-for-job.ts';
 import { checkWall, checkWallTemplate, mayHaveWall } from './walled/check-wall.ts';
 import { keepGatewayFiles } from './walled/gateway-files.ts';
 import { noteSent } from './walled/replace-credentials.ts';
@@ -153,6 +153,12 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     return waitBehindWall(job, marker, waiting, { api, view, instanceId, kill: end, logger, signal });
   }
 
+  async function whenRunning(job: JobPaths, signal: AbortSignal): Promise<{ isRunning: boolean; hasWaited: boolean }> {
+    const marker = await readMarker(job);
+    if (marker === undefined) return { isRunning: false, hasWaited: false };
+    return waitForRunning(marker, (await cluster()).view, signal);
+  }
+
   async function kill(job: JobPaths, graceMs: number): Promise<void> {
     const marker = await readMarker(job);
     if (marker === undefined) return;
@@ -250,6 +256,7 @@ export function createKubernetesRuntime(options: KubernetesRuntimeOptions): Runt
     start: (job, signal) => orAborted(start(job), signal),
     wasStarted,
     createdContainer: async (job) => ((await readMarker(job)) ?? (await readIntent(job))) !== undefined,
+    whenRunning,
     wait,
     kill,
     listRunning,

@@ -58,6 +58,25 @@ export async function waitForJob(job: JobPaths, marker: Marker, deps: WaitDeps):
   return exit;
 }
 
+/** Resolves when the agent's container runs, or has run, or will not run any more. Rejects only if the signal is aborted. */
+export async function waitForRunning(
+  { name, uid }: Pick<Marker, 'name' | 'uid'>,
+  view: ClusterView,
+  signal: AbortSignal,
+): Promise<{ isRunning: boolean; hasWaited: boolean }> {
+  using _watching = view.hold();
+  let hasWaited = false;
+  const find = (state: JobInCluster) => {
+    const same = sameJob(state, uid);
+    const { pod } = same;
+    if (pod !== undefined && pod.agent.phase !== 'waiting') return { isRunning: true, hasWaited };
+    if (findExit(same) !== undefined) return { isRunning: false, hasWaited };
+    hasWaited = true;
+    return undefined;
+  };
+  return view.waitFor(name, find, signal);
+}
+
 /** A node that is gone never reports the end of a pod, whose deletion then waits for it. */
 async function waitForExit(
   { name, uid }: Marker,

@@ -1,6 +1,7 @@
 /** A real control plane and a real runner, whose jobs are in a real cluster, with the rights of the chart's Role. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Timing } from '../../../src/server/core/timing.ts';
 import { startControlPlane, type TestControlPlane } from '../control-plane.ts';
 import { RunnerProcess } from '../runner-process.ts';
 import { makeTempDir } from '../temp-dir.ts';
@@ -37,6 +38,8 @@ export interface ClusterRunnerOptions {
   podTemplate?: object;
   /** What the runner logs when it has started; by default, that it is ready. */
   started?: RegExp;
+  /** The times of the control plane. */
+  timing?: Partial<Timing>;
 }
 
 let namespaces = 0;
@@ -45,7 +48,7 @@ export async function startClusterRunner(cluster: Cluster, options: ClusterRunne
   await loadAgentImages(cluster);
   const { namespace, kubeconfig } = await cluster.createRunnerAccount(`${options.name}-${++namespaces}`);
   await using undo = new AsyncDisposableStack();
-  const plane = undo.use(await startControlPlane());
+  const plane = undo.use(await startControlPlane(options.timing && { timing: options.timing }));
   const dir = undo.use(await makeTempDir());
   const kubernetes = [`kubeconfig = "${kubeconfig}"`];
   if (options.podTemplate) {
