@@ -201,6 +201,12 @@ suite('packages', { timeout: 600_000 }, () => {
     assert.ok((await readFile(again.path)).equals(await readFile(join(dir.path, 'rootfs/opt/bin/plan42'))));
   });
 
+  test('the executable prints no warning of Node.js', async (t) => {
+    if (!ready) return t.skip();
+    const output = await run('sh', ['-c', '"$0" --help 2>&1 >/dev/null', join(dir.path, 'rootfs/opt/bin/plan42')]);
+    assert.equal(output, '');
+  });
+
   test('the npm package works with npx', async (t) => {
     if (!ready) return t.skip();
     const env = { npm_config_cache: join(dir.path, 'npm'), npm_config_update_notifier: 'false' };

@@ -6,3 +6,9 @@
  * and keeps 20 MiB. `src/lib/source-positions.ts` reads them when a trace is printed.
  */
 export const nodeFlags = ['--max-semi-space-size=2', '--no-parallel-scavenge', '--heap-growing-percent=40'];
+
+/**
+ * Flags of Node.js for processes that write code caches. V8 rejects a cache that was written with other flags; the seed makes
+ * it reproducible.
+ */
+export const codeCacheFlags = ['--random-seed=1', ...nodeFlags];

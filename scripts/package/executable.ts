@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import licenses from 'esbuild-plugin-license';
 import { agentOptions, executableOptions } from '../build/bundle.ts';
-import { nodeFlags } from '../build/node-flags.ts';
+import { codeCacheFlags, nodeFlags } from '../build/node-flags.ts';
 import { bundlePage } from '../build/page.ts';
 import { libraryFolders } from './native-libraries.ts';
 import { buildPrograms, withoutModuleNames } from './programs.ts';
@@ -70,8 +70,7 @@ export async function buildExecutable(folder: string): Promise<Executable> {
 
   const path = join(folder, 'plan42');
   await writeFile(join(folder, 'sea.json'), JSON.stringify({ ...seaConfig, assets }));
-  // Makes V8's code cache reproducible.
-  await run(process.execPath, ['--random-seed=1', '--build-sea', 'sea.json'], { cwd: folder });
+  await run(process.execPath, [...codeCacheFlags, '--build-sea', 'sea.json'], { cwd: folder });
   await chmod(path, 0o755);
   if (process.platform === 'darwin') await run('codesign', ['--sign', '-', path]);
   else await run('patchelf', ['--set-rpath', libraryFolders.join(':'), path]);

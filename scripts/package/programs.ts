@@ -5,6 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { codeCacheFlags } from '../build/node-flags.ts';
 import { run } from './run.ts';
 
 const entryPoints = {
@@ -38,11 +39,15 @@ export async function buildPrograms(folder: string, options: BuildOptions, colle
     const path = join(folder, file);
     await writeFile(path, asFunction(withoutModuleNames(await readFile(path, 'utf8')).replace(/^#!.*/, ''), file));
   }
-  // A process of its own, because the seed makes the cache reproducible.
-  await run(process.execPath, ['--random-seed=1', join(import.meta.dirname, 'code-cache.ts'), ...files], {
+  await writeCodeCaches(folder, files);
+  return files.flatMap((file) => [file, `${file}.cache`]);
+}
+
+/** Writes `FILE.cache` for each file in the folder, with a process of its own, which has the flags of the executable. */
+export async function writeCodeCaches(folder: string, files: readonly string[]): Promise<void> {
+  await run(process.execPath, [...codeCacheFlags, join(import.meta.dirname, 'code-cache.ts'), ...files], {
     cwd: folder,
   });
-  return files.flatMap((file) => [file, `${file}.cache`]);
 }
 
 /** An expression for a function that runs the module: it can wait, as modules can, and has a code cache, as scripts have. */
