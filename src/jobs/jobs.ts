@@ -215,11 +215,12 @@ export class Jobs implements AsyncDisposable {
     }, signal);
     const onDisk = new Set(await store.listActive());
     for (const jobId of onDisk) {
-      const isShared = await store.readActive(jobId).then(
-        ({ shared }) => shared === true,
-        () => false,
-      );
-      if (!isShared || runtime.replicas === undefined || taken.has(jobId)) continue;
+      const record = await store.readActive(jobId).catch(() => undefined);
+      if (!record?.shared || runtime.replicas === undefined || taken.has(jobId)) continue;
+      if (await this.#claims.adopt(record, signal)) {
+        logger.warn('shared record of job was deleted, saved it again', { job_id: jobId });
+        continue;
+      }
       logger.info('job was taken by another replica', { job_id: jobId });
       await dropJob(jobId, store);
     }

@@ -41,6 +41,11 @@ export interface Replicas extends AsyncDisposable {
   fits(jobId: string, content: string): boolean;
   /** Creates a record that this replica owns. @throws RecordExists, or if that is not possible now */
   create(jobId: string, content: string): Promise<void>;
+  /**
+   * Creates the record of a job that this replica had before its start, and whose record a user has deleted. Retries until it
+   * succeeds, and returns false if another replica has the job, or may have finished it.
+   */
+  adopt(jobId: string, content: string, signal: AbortSignal): Promise<boolean>;
   /** Aborted with `NotOwner` when this replica has lost the record. */
   lost(jobId: string): AbortSignal;
   /**

@@ -216,6 +216,46 @@ suite('replicas', { concurrency: false }, () => {
     t.diagnostic(turn.ErrorMessage);
   });
 
+  test('Leases that a user deletes are created again, and no job is lost', async (t) => {
+    await using setting = await startReplicas(t);
+    if (!setting) return;
+    const { cluster, namespace, replicas, leftInCluster } = setting;
+    const { admin } = cluster;
+    const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+    const list = async () => {
+      const { items } = await admin.request<{ items: { metadata: { name: string } }[] }>('GET', path);
+      return items.map(({ metadata }) => metadata.name);
+    };
+    const isOfReplica = (name: string) => name.startsWith('plan42-replica-');
+    const remove = async (which: (name: string) => boolean) => {
+      const names = (await list()).filter(which);
+      await Promise.all(names.map((name) => admin.request('DELETE', `${path}/${name}`)));
+      return names;
+    };
+    const isAnyPrinting = async (task: Task) =>
+      (await Promise.all(replicas.map((replica) => isPrinting(replica, task)))).includes(true);
+    const [short, long, longest] = await startTasks(setting, [150, 500, 900]);
+    assert.ok(short && long && longest);
+    for (const task of [short, long, longest]) await eventually(() => isAnyPrinting(task), patienceMs);
+    const removed = await remove((name) => !isOfReplica(name));
+    assert.equal(removed.length, 3);
+    await untilOver(setting.plane, short.id, patienceMs);
+    // While the agents run, not only when their jobs change.
+    await eventually(async () => (await list()).filter((name) => !isOfReplica(name)).length === 2, patienceMs);
+    await remove(isOfReplica);
+    await untilOver(setting.plane, long.id, patienceMs);
+    await remove(() => true);
+    const [last] = await startTasks(setting, [400]);
+    assert.ok(last);
+    await eventually(() => isAnyPrinting(last), patienceMs);
+    // No replica is there to notice.
+    await Promise.all(replicas.map(({ runner }) => runner.stop('SIGKILL')));
+    await remove(() => true);
+    await Promise.all(replicas.map((replica) => replica.restart('kept')));
+    await assertReportedOnce(setting, [short, long, longest, last]);
+    assert.deepEqual(await leftInCluster(), []);
+  });
+
   test('what replicas save is sealed, and a replica with another key leaves it', async (t) => {
     await using setting = await startReplicas(t);
     if (!setting) return;

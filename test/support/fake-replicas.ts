@@ -9,6 +9,8 @@ export class FakeReplicas implements Replicas {
   readonly others = new Set<string>();
   /** The records that `join` takes. */
   readonly free = new Map<string, TakenRecord>();
+  /** Jobs whose records a user has deleted. */
+  readonly deleted = new Set<string>();
   /** Whether ownership can be proven now. */
   isCertain = true;
   maxLength = Number.POSITIVE_INFINITY;
@@ -29,6 +31,12 @@ export class FakeReplicas implements Replicas {
   async create(jobId: string, content: string): Promise<void> {
     if (this.others.has(jobId) || this.records.has(jobId)) throw new RecordExists(jobId);
     this.#own(jobId, content);
+  }
+
+  async adopt(jobId: string, content: string): Promise<boolean> {
+    if (!this.deleted.delete(jobId)) return false;
+    this.#own(jobId, content);
+    return true;
   }
 
   lost(jobId: string): AbortSignal {

@@ -119,4 +119,20 @@ describe('jobs that replicas share', () => {
     setting.runtime.end(own.jobId);
     await setting.finished();
   });
+
+  test('after a restart, a job whose record a user has deleted is saved again and continues', async () => {
+    const record = await setting.accept();
+    await setting.running(record);
+    await eventually(async () => shared(record).record?.phase === 'started');
+    replicas.records.clear();
+    replicas.deleted.add(record.jobId);
+    await setting.restart();
+    assert.equal(shared(record).record.phase, 'started');
+    assert.equal(shared(record).request, undefined);
+    assert.equal(shared(record).agentToken, 'p42a_secret');
+    setting.runtime.end(record.jobId, { exitCode: 4 });
+    await setting.finished();
+    assert.match(setting.failureOf(record), /exit code 4/);
+    assert.equal(replicas.records.size, 0);
+  });
 });

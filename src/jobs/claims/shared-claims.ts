@@ -79,6 +79,25 @@ export class SharedClaims {
     return shared;
   }
 
+  /** Saves a job on the disk of this replica again if a user has deleted its record. Returns whether the job is this replica's. */
+  async adopt(record: JobRecord, signal?: AbortSignal): Promise<boolean> {
+    const { store, runtime, detach } = this.#deps;
+    const { jobId, phase } = record;
+    const request = phase === 'accepted' ? await store.readRequest(jobId) : undefined;
+    const agentToken = await store.readAgentToken(jobId);
+    const fits = (text: string) => this.#replicas?.fits(jobId, text) ?? false;
+    const secrets = request === undefined ? undefined : newSharedJob(record, { agentToken, request }, fits);
+    const job: SharedJob = {
+      ...(secrets ?? { version: 1, record, agentToken }),
+      killed: await store.isKilled(jobId),
+      state: await runtime.saveState?.(store.paths(jobId)),
+    };
+    const either = signal === undefined ? detach : AbortSignal.any([signal, detach]);
+    if (!(await this.#replicas?.adopt(jobId, JSON.stringify(job), either))) return false;
+    this.#jobs.set(jobId, job);
+    return true;
+  }
+
   /** The claim on a job of this runner. */
   of({ jobId, shared }: JobRecord): JobClaim {
     const replicas = this.#replicas;

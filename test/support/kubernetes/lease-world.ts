@@ -59,6 +59,7 @@ export class SimulatedProcess {
       get: (name, limits) => call(limits, () => leases.get(name)),
       list: (kind, limits) => call(limits, () => leases.list(kind)),
       change: (lease, change, limits) => call(limits, () => leases.change(lease, change)),
+      hasJob: (jobId, limits) => call(limits, () => this.#world.jobs.has(jobId)),
       remove: (lease, limits) => call(limits, () => leases.remove(lease)),
     };
   }
@@ -118,6 +119,11 @@ class Leases {
     return this.#set({ ...lease, version: next, holder: holder ?? lease.holder, content: content ?? lease.content });
   }
 
+  /** By a user. */
+  delete(name: string): void {
+    this.#all.delete(name);
+  }
+
   remove({ name, version }: { name: string; version: string }): void {
     this.#require(name, version);
     this.#all.delete(name);
@@ -146,6 +152,8 @@ export class LeaseWorld {
   /** True time in milliseconds. */
   time = 0;
   readonly leases = new Leases();
+  /** The jobs that have a Job. */
+  readonly jobs = new Set<string>();
   readonly random: () => number;
   readonly nameOf: (jobId: string) => string;
   readonly #events: Event[] = [];

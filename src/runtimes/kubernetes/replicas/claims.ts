@@ -2,7 +2,7 @@
 import { NotOwner, RecordExists } from '../../replicas.ts';
 import { objectName } from '../manifest/names.ts';
 import type { ReplicaContext } from './context.ts';
-import { type Lease, type LeaseChange, LeaseConflict, LeaseMissing } from './lease-store.ts';
+import { type Lease, type LeaseChange, LeaseConflict, LeaseMissing, type RequestLimits } from './lease-store.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -90,6 +90,33 @@ export class Claims {
     });
   }
 
+  /** The jobs of which this replica has the records. */
+  list(): string[] {
+    return [...this.#claims.keys()];
+  }
+
+  /** Creates the Lease of a job again if a user has deleted it. Rejects if the API server does not respond. */
+  async restore(jobId: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#inOrder(jobId, (claim) => this.#change(jobId, claim, { holder: claim.lease.holder }, signal));
+    } catch (error) {
+      // Created again, lost, or finished meanwhile.
+      if (!(error instanceof LeaseMissing || error instanceof NotOwner)) throw error;
+    }
+  }
+
+  /** See `Replicas`. */
+  async adopt(jobId: string, content: string): Promise<boolean> {
+    const { store, instanceId, limits } = this.#context;
+    const session = this.#sessions.requireProven();
+    const found = await store.get(objectName(instanceId, jobId), limits);
+    // The response to an earlier attempt was lost.
+    if (found !== undefined && found.content !== content) return false;
+    if (found === undefined && !(await store.hasJob(jobId, limits))) return false;
+    this.hold(jobId, found ?? (await store.createJob(jobId, { holder: session.id, content }, limits)));
+    return true;
+  }
+
   /** See `Replicas`, as the next three. */
   lost(jobId: string): AbortSignal {
     return this.#claims.get(jobId)?.lost.signal ?? AbortSignal.abort(new NotOwner(jobId));
@@ -158,27 +185,52 @@ export class Claims {
     }
   }
 
-  /** Throws NotOwner if another replica holds the Lease, else the error, with the newest Lease in the claim. */
+  /**
+   * Throws NotOwner if another replica holds the Lease, or has finished the job; else the error, with the newest Lease in the
+   * claim.
+   */
   async #afterConflict(jobId: string, claim: Claim, error: unknown, signal: AbortSignal): Promise<never> {
     const { store, timing, changes } = this.#context;
     if (!(error instanceof LeaseConflict || error instanceof LeaseMissing)) throw error;
-    const session = this.#sessions.current;
     const limits = { signal, timeoutMs: timing.requestMs };
     const found = await store.get(claim.lease.name, limits);
-    // A person has removed it: no replica can have taken it.
-    if (found === undefined && claim.lease.holder === session?.id && session.isProven()) {
-      claim.lease = await store.createJob(jobId, { holder: session.id, content: claim.lease.content }, limits);
+    if (found === undefined) {
+      await this.#recreate(jobId, claim, limits);
       throw error;
     }
-    if (found?.uid !== claim.lease.uid || !this.#sessions.has(found.holder)) {
-      this.#claims.delete(jobId);
-      const reason = new NotOwner(jobId);
-      claim.lost.abort(reason);
-      changes.notify();
-      throw reason;
-    }
+    // A Lease that was deleted can have been created by a request of ours whose response was lost.
+    const isOurs = found.uid === claim.lease.uid || found.content === claim.lease.content;
+    if (!isOurs || !this.#sessions.has(found.holder)) this.#lose(jobId, claim);
     claim.lease = found;
     changes.notify();
     throw error;
+  }
+
+  /** Creates a Lease that a user has deleted. Throws NotOwner if another replica may have finished the job. */
+  async #recreate(jobId: string, claim: Claim, limits: RequestLimits): Promise<void> {
+    const { store, changes, logger } = this.#context;
+    const { content, holder, name } = claim.lease;
+    const session = this.#sessions.requireProven();
+    // Another replica can take it only after the session that holds it has ended.
+    const isOwn = holder === session.id || (await store.hasJob(jobId, limits)) || (await this.#isAlone(limits));
+    if (!isOwn) this.#lose(jobId, claim);
+    logger.warn('lease of job was deleted, creating it again', { job_id: jobId, lease: name });
+    // If another replica has created it meanwhile, the next attempt finds that one.
+    claim.lease = await store.createJob(jobId, { holder: session.id, content }, limits);
+    changes.notify();
+  }
+
+  /** Whether no other replica is there. */
+  async #isAlone(limits: RequestLimits): Promise<boolean> {
+    const replicas = await this.#context.store.list('replica', limits);
+    return replicas.every(({ name }) => this.#sessions.has(name));
+  }
+
+  #lose(jobId: string, claim: Claim): never {
+    this.#claims.delete(jobId);
+    const reason = new NotOwner(jobId);
+    claim.lost.abort(reason);
+    this.#context.changes.notify();
+    throw reason;
   }
 }

@@ -1,6 +1,7 @@
 /** The Leases of an instance: one of each replica, and one of each job, which names the replica that owns the job. */
+import type { V1Job } from '@kubernetes/client-node';
 import { formatError } from '../../../lib/errors.ts';
-import { type KubeApi, KubeApiError } from '../api/kube-api.ts';
+import { isNotFound, type KubeApi, KubeApiError } from '../api/kube-api.ts';
 import {
   instanceAnnotation,
   instanceLabels,
@@ -57,6 +58,11 @@ export interface LeaseStore {
     change: LeaseChange,
     limits: RequestLimits,
   ): Promise<Lease>;
+  /**
+   * Whether the Job of a job exists and is not being removed. It is removed before its Lease: if it exists after its Lease was
+   * found missing, no replica has finished the job, and a user deleted the Lease.
+   */
+  hasJob(jobId: string, limits: RequestLimits): Promise<boolean>;
   /** Only if it still has the version. @throws LeaseConflict, LeaseMissing */
   remove(lease: Pick<Lease, 'name' | 'version'>, limits: RequestLimits): Promise<void>;
 }
@@ -118,7 +124,7 @@ export function createLeaseStore(connect: () => Promise<KubeApi>, instanceId: st
       try {
         return view(await api.request<RawLease>('GET', await path(name), limits));
       } catch (error) {
-        if (error instanceof KubeApiError && error.status === 404) return undefined;
+        if (isNotFound(error)) return undefined;
         throw error;
       }
     },
@@ -147,6 +153,17 @@ export function createLeaseStore(connect: () => Promise<KubeApi>, instanceId: st
         },
       };
       return request('PATCH', await path(name), { body, ...limits });
+    },
+    async hasJob(jobId, limits) {
+      const api = await connect();
+      const of = pathOf(api, 'jobs', objectName(instanceId, jobId));
+      try {
+        const { metadata } = await api.request<V1Job>('GET', of, limits);
+        return metadata?.deletionTimestamp === undefined;
+      } catch (error) {
+        if (isNotFound(error)) return false;
+        throw error;
+      }
     },
     async remove({ name, version }, limits) {
       const api = await connect();

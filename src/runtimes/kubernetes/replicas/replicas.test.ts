@@ -60,12 +60,15 @@ class Actor {
     const { signal } = this.#stop;
     try {
       if (world.random() < 0.5) await this.replicas.update(jobId, 'started', signal);
+      await this.replicas.prove(jobId, signal);
+      world.jobs.add(jobId);
       await this.process.sleep(world.random() * 40_000);
       await this.replicas.update(jobId, 'ended', signal);
       const proof = await this.replicas.prove(jobId, signal);
       const holder = world.leases.get(objectName(instanceId, jobId))?.holder ?? 'none';
       if (proof.aborted || !this.ids.includes(holder)) wrong.push(`${jobId} of ${holder} by ${this.ids.join(' ')}`);
       reports.push({ jobId, by: this });
+      world.jobs.delete(jobId);
       await this.replicas.remove(jobId, signal);
       this.#run.finished.add(jobId);
     } catch (error) {
@@ -164,10 +167,54 @@ suite('replicas', () => {
     }
   });
 
+  for (const which of ['its own Lease', 'that of its replica', 'both'])
+    test(`a running job goes on if a user deletes ${which}`, async () => {
+      for (let seed = 1; seed <= 10; seed += 1) {
+        const run = new Simulation(seed);
+        const { world } = run;
+        const actor = new Actor(run);
+        void actor.join();
+        await settle();
+        await world.run(minutes);
+        const jobId = 'plan42-a-1';
+        const name = objectName(instanceId, jobId);
+        void actor.accept(jobId);
+        await world.run(2 * minutes, () => world.jobs.has(jobId));
+        assert.ok(world.leases.get(name), `seed ${seed}`);
+        if (which !== 'that of its replica') world.leases.delete(name);
+        if (which !== 'its own Lease')
+          for (const { name: replica } of world.leases.list('replica')) world.leases.delete(replica);
+        await world.run(world.time + 5 * minutes, () => run.finished.has(jobId));
+        assert.ok(run.finished.has(jobId), `seed ${seed}`);
+        assert.deepEqual(run.wrong, [], `seed ${seed}`);
+        assert.equal(run.reports.length, 1, `seed ${seed}`);
+      }
+    });
+
+  for (const which of ['its Lease', 'all Leases'])
+    test(`a job that waits is saved again if a user deletes ${which}`, async () => {
+      for (let seed = 1; seed <= 10; seed += 1) {
+        const run = new Simulation(seed);
+        const { world } = run;
+        const actor = new Actor(run);
+        void actor.join();
+        await settle();
+        await world.run(minutes);
+        const [jobId, name] = ['plan42-a-1', objectName(instanceId, 'plan42-a-1')];
+        void actor.replicas.create(jobId, 'x');
+        await world.run(2 * minutes);
+        assert.ok(world.leases.get(name), `seed ${seed}`);
+        world.leases.delete(name);
+        if (which === 'all Leases') for (const lease of world.leases.list('replica')) world.leases.delete(lease.name);
+        await world.run(5 * minutes, () => world.leases.get(name) !== undefined);
+        assert.equal(seal.open(jobId, world.leases.get(name)?.content ?? ''), 'x', `seed ${seed}`);
+      }
+    });
+
   test('the simulation finds replicas that trust their Leases for too long', async () => {
     const careless = { ...replicaTiming, provenMs: 60_000 };
     const found: string[] = [];
-    for (let seed = 1; seed <= 12 && found.length === 0; seed += 1)
+    for (let seed = 1; seed <= 24 && found.length === 0; seed += 1)
       found.push(...(await simulate(seed, careless)).wrong);
     assert.notDeepEqual(found, []);
   });

@@ -82,6 +82,11 @@ class LeasedReplicas implements Replicas {
     await this.#claims.create(jobId, this.#context.seal.close(jobId, content));
   }
 
+  async adopt(jobId: string, content: string, signal: AbortSignal): Promise<boolean> {
+    const sealed = this.#context.seal.close(jobId, content);
+    return this.#context.insist(() => this.#claims.adopt(jobId, sealed), signal);
+  }
+
   lost(jobId: string): AbortSignal {
     return this.#claims.lost(jobId);
   }

@@ -54,9 +54,10 @@ export class Takeover {
     }
   }
 
-  /** Takes all records whose holder has no Lease. Rejects if the API server does not respond. */
+  /** Takes all records whose holder has no Lease, and restores own ones that a user has deleted. Rejects if the API server does not respond. */
   async takeFree(): Promise<void> {
-    const { store, random, limits } = this.#context;
+    const { store, random, limits, stop } = this.#context;
+    const owned = this.#claims.list();
     const records = await store.list('job', limits);
     // After the records: their holders had their Leases before.
     const live = new Set((await store.list('replica', limits)).map(({ name }) => name));
@@ -68,6 +69,8 @@ export class Takeover {
       const isOurs = this.#sessions.has(lease.holder);
       if (isOurs || !live.has(lease.holder)) await this.#take(lease);
     }
+    const present = new Set(records.map(({ jobId }) => jobId));
+    for (const jobId of owned) if (!present.has(jobId)) await this.#claims.restore(jobId, stop);
   }
 
   /** Takes all records of a holder that has certainly ended. Rejects if the API server does not respond. */
