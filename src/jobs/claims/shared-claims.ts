@@ -83,14 +83,15 @@ export class SharedClaims {
   async adopt(record: JobRecord, signal?: AbortSignal): Promise<boolean> {
     const { store, runtime, detach } = this.#deps;
     const { jobId, phase } = record;
-    const request = phase === 'accepted' ? await store.readRequest(jobId) : undefined;
-    const agentToken = await store.readAgentToken(jobId);
+    // The recovery of the job reports damaged files.
+    const request = phase === 'accepted' ? await store.readRequest(jobId).catch(() => undefined) : undefined;
+    const agentToken = await store.readAgentToken(jobId).catch(() => '');
     const fits = (text: string) => this.#replicas?.fits(jobId, text) ?? false;
     const secrets = request === undefined ? undefined : newSharedJob(record, { agentToken, request }, fits);
     const job: SharedJob = {
       ...(secrets ?? { version: 1, record, agentToken }),
       killed: await store.isKilled(jobId),
-      state: await runtime.saveState?.(store.paths(jobId)),
+      state: await runtime.saveState?.(store.paths(jobId)).catch(() => undefined),
     };
     const either = signal === undefined ? detach : AbortSignal.any([signal, detach]);
     if (!(await this.#replicas?.adopt(jobId, JSON.stringify(job), either))) return false;

@@ -111,7 +111,7 @@ export class Claims {
     const session = this.#sessions.requireProven();
     const found = await store.get(objectName(instanceId, jobId), limits);
     // The response to an earlier attempt was lost.
-    if (found !== undefined && found.content !== content) return false;
+    if (found !== undefined && !(found.content === content && this.#sessions.has(found.holder))) return false;
     if (found === undefined && !(await store.hasJob(jobId, limits))) return false;
     this.hold(jobId, found ?? (await store.createJob(jobId, { holder: session.id, content }, limits)));
     return true;
