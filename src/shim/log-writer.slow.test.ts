@@ -396,11 +396,11 @@ test('a failed write that is not due to a full disk removes no older segment', a
     exec /usr/bin/dd "$@"`;
   const shell = await shellThatFinds(job, 'dd', dd);
   const broken = join(dirname(job.logFile), 'strange/dd.broken');
-  // The dd that is waiting for output may fill its segment. The next one has room within the limit, too.
-  const script = `seq 1 130000; ${until('go')}; touch "$2"; seq 130001 1000000; rm "$2"
+  // Within the limit, there is room for what the dd that waits for output fills, and for a whole pipe after the end of the failures.
+  const script = `seq 1 200000; ${until('go')}; touch "$2"; seq 200001 1000000; rm "$2"
     while [ ! -e "$1/noted" ]; do echo more; sleep 0.02; done; exit 5`;
-  await startScript(job, script, { shell, args: [broken] });
-  await logged(job, '\n130000\n');
+  await startScript(job, script, { shell, args: [broken], maxLogMib: 2 });
+  await logged(job, '\n200000\n');
   const before = await readdir(`${job.logFile}.older`);
   assert.ok(before.length > 8);
   await create(job, 'go');
@@ -409,7 +409,7 @@ test('a failed write that is not due to a full disk removes no older segment', a
   assert.equal((await waitForExit(job.folder)).exitCode, 5);
   assert.deepEqual((await readdir(`${job.logFile}.older`)).slice(0, before.length), before);
   const log = await job.readLog();
-  assert.match(log, /\n130000\n/);
+  assert.match(log, /\n200000\n/);
   assert.match(log, /\n\[plan42: [^\n]+ bytes of the output are missing here: they could not be written\]\n/);
 });
 
