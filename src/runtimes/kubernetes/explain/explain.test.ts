@@ -76,6 +76,42 @@ test('a start that the security policy of the namespace refuses names all violat
     problem.reason,
     /^the namespace does not allow its pod: violates PodSecurity "restricted:latest": allow/,
   );
+  assert.match(problem.remedy ?? '', /kubernetes\.pod_template, and jobs\.capabilities to \[\]\.$/);
+});
+
+test('a pod that no node takes has a remedy that names cordoned nodes', () => {
+  const remedyOf = (message: string) => {
+    const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }];
+    return explainStart({ job: {}, pod: { metadata: { name: 'p' }, status: { conditions } }, events: [] })?.remedy;
+  };
+  const uncordon = 'Uncordon nodes (kubectl uncordon NODE) or add some';
+  assert.equal(remedyOf('0/1 nodes are available: 1 node(s) were unschedulable.'), `${uncordon}.`);
+  assert.equal(
+    remedyOf(
+      "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) were unschedulable.",
+    ),
+    `${uncordon}, or correct nodeSelector, affinity and tolerations in kubernetes.pod_template.`,
+  );
+  assert.equal(
+    remedyOf('0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable.'),
+    `${uncordon}, lower jobs.cpus or jobs.memory_gib, or lower the requests in kubernetes.pod_template.`,
+  );
+});
+
+test('a volume of the runner that cannot be mounted is none of the template', () => {
+  const pod = { metadata: { name: 'p' }, spec: { nodeName: 'n' } };
+  const remedyOf = (message: string) => {
+    const involvedObject = { kind: 'Pod', name: 'p' };
+    return explainStart({ job: {}, pod, events: [{ type: 'Warning', reason: 'FailedMount', message, involvedObject }] })
+      ?.remedy;
+  };
+  const failed = (volume: string, why: string) => `MountVolume.SetUp failed for volume "${volume}" : ${why}`;
+  assert.equal(remedyOf(failed('plan42-job', 'references non-existent secret key: input')), 'Start the task again.');
+  assert.match(
+    remedyOf(failed('plan42-job', `secret "plan42-${'a'.repeat(20)}-0" not found`)) ?? '',
+    /^Start the task again: /,
+  );
+  assert.match(remedyOf(failed('v', 'no such folder')) ?? '', /correct the volumes of kubernetes\.pod_template\.$/);
 });
 
 const exits: Readonly<Record<string, Partial<JobExit>>> = {

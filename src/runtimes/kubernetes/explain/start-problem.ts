@@ -1,4 +1,5 @@
 /** Why a job has not started yet, from the newest state of its objects. */
+import { limitsVolume, volumeName } from '../manifest/job.ts';
 import { explainPull } from './image-pull.ts';
 import { remedyForMissing, remedyForPullSecret } from './missing-object.ts';
 import {
@@ -49,13 +50,14 @@ function explainCreate({ message = '' }: EventObject): StartProblem {
       remedy: 'Wait for other pods to end, raise the quota, or lower jobs.cpus, jobs.memory_gib or jobs.max_jobs.',
       isFinal: false,
     };
-  if (/violates PodSecurity/.test(words))
+  if (/violates PodSecurity/.test(words)) {
+    const capabilities = /capabilities/.test(words) ? ', and jobs.capabilities to []' : '';
     return {
       reason: `the namespace does not allow its pod: ${refused}`,
-      remedy:
-        'Relax the label pod-security.kubernetes.io/enforce of the namespace, or set what is missing in kubernetes.pod_template.',
+      remedy: `Relax the label pod-security.kubernetes.io/enforce of the namespace, or set what is missing in kubernetes.pod_template${capabilities}.`,
       isFinal: true,
     };
+  }
   // A controller creates the service account of a new namespace a moment later.
   if (/service ?account/i.test(words))
     return {
@@ -164,8 +166,14 @@ function unscheduled(pod: PodObject, events: readonly EventObject[]): readonly E
 function schedulingRemedy(words: string): string {
   if (/persistentvolumeclaim/.test(words))
     return 'Create the claim, or correct the volumes of kubernetes.pod_template.';
+  const isCordoned = /unschedulable/.test(words);
+  const nodes = isCordoned ? 'Uncordon nodes (kubectl uncordon NODE) or add some' : 'Add nodes';
   if (/Insufficient|Too many pods/.test(words))
-    return 'Add nodes, lower jobs.cpus or jobs.memory_gib, or lower the requests in kubernetes.pod_template.';
+    return `${nodes}, lower jobs.cpus or jobs.memory_gib, or lower the requests in kubernetes.pod_template.`;
+  if (isCordoned)
+    return /taint|affinity|selector/.test(words)
+      ? `${nodes}, or correct nodeSelector, affinity and tolerations in kubernetes.pod_template.`
+      : `${nodes}.`;
   if (/taint/.test(words)) return 'Add tolerations to kubernetes.pod_template, or correct the nodes.';
   return 'Check nodeSelector and affinity in kubernetes.pod_template, and kubernetes.architecture.';
 }
@@ -186,12 +194,17 @@ function explainPodEvent(
   if (/Volume|Mount/.test(event.reason ?? ''))
     return {
       reason: `the node cannot mount a volume of its pod: ${words}`,
-      remedy:
-        remedyForMissing(words, namespace) ??
-        'Create what is missing, or correct the volumes of kubernetes.pod_template.',
+      remedy: remedyForMissing(words, namespace) ?? remedyForVolume(words),
       isFinal: false,
     };
   return { reason: `the node cannot start its pod (${event.reason}): ${words}`, isFinal: false };
+}
+
+/** The template cannot change the volumes of the runner. */
+function remedyForVolume(words: string): string {
+  return new RegExp(`\\b(${volumeName}|${limitsVolume})\\b`).test(words)
+    ? 'Start the task again.'
+    : 'Create what is missing, or correct the volumes of kubernetes.pod_template.';
 }
 
 function imageOf(pod: PodObject, { name, image = '' }: ContainerStatus): string {

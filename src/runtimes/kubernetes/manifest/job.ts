@@ -16,7 +16,7 @@ import type { Secrets } from './secrets.ts';
 /** Where a pod has its request. The program `start` knows it. */
 export const mountPath = '/plan42';
 export const volumeName = 'plan42-job';
-const limitsVolume = 'plan42-limits';
+export const limitsVolume = 'plan42-limits';
 const maxInt32 = 2 ** 31 - 1;
 
 export interface JobSettings {
