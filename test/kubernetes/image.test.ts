@@ -123,7 +123,8 @@ suite('the image in a cluster', () => {
     await writeFile(join(folder, 'token.txt'), token);
     const valuesFile = join(folder, 'values.json');
     await writeFile(valuesFile, JSON.stringify(values));
-    const [prepare, install, plain, check, upgrade, replaceToken, remove, removeRest, ...others] = await blocksRunBy(import.meta);
+    const blocks = await blocksRunBy(import.meta);
+    const [prepare, install, plain, check, upgrade, replaceToken, remove, removeRest, ...others] = blocks;
     assert.deepEqual(others, []);
     const bash = async (block: { text: string; place: string } | undefined) => {
       assert.ok(block);
