@@ -55,6 +55,8 @@ export interface JobsOptions {
   logger: Logger;
   /** Called when more jobs may be able to start. */
   onSlotsFree?: () => void;
+  /** Called with the reason when accepted jobs wait for the place of their records, and with undefined when none does any more. */
+  onOutage?: (reason: string | undefined) => void;
   /** How many containers are created at once. By default one less than this machine has processors, at least one. */
   startsAtOnce?: number;
   turnWatch?: TurnWatchTiming;
@@ -111,7 +113,14 @@ export class Jobs implements AsyncDisposable {
     this.#options = options;
     this.#onSlotsFree = options.onSlotsFree ?? (() => {});
     this.#credentials = createCredentialSource(options.config, options.env ?? {});
-    this.#claims = new SharedClaims({ ...options, detach: this.#detach.signal });
+    this.#claims = new SharedClaims({
+      ...options,
+      detach: this.#detach.signal,
+      onOutage: (reason) => {
+        options.onOutage?.(reason);
+        this.#onSlotsFree();
+      },
+    });
     this.#slots = new Slots(options.config.jobs.maxJobs, this.#onSlotsFree);
     this.#starts = new Slots(options.startsAtOnce ?? startsAtOnce());
     this.#arrivals = new Arrivals(this.#onSlotsFree);
@@ -154,6 +163,8 @@ export class Jobs implements AsyncDisposable {
 
   /** The number of jobs that would start at once if they arrived now. */
   get freeSlots(): number {
+    // Other replicas may reach the place of the records.
+    if (this.#claims.isBehind) return 0;
     const { held, waiting } = this.#slots;
     return Math.max(0, this.#options.config.jobs.maxJobs - held - waiting - this.#waiting - this.#arrivals.pending);
   }
@@ -189,6 +200,7 @@ export class Jobs implements AsyncDisposable {
       await this.#claims.of(record).release(this.#detach.signal);
       throw error;
     });
+    await this.#claims.claimLater(record.jobId);
     await rank.isNext;
     const { request, agentToken } = secrets;
     this.#run({ record, runtime, invocation: parseRequest(request), agentToken, isKilled: false });
@@ -217,6 +229,7 @@ export class Jobs implements AsyncDisposable {
     for (const jobId of onDisk) {
       const record = await store.readActive(jobId).catch(() => undefined);
       if (!record?.shared || runtime.replicas === undefined || taken.has(jobId)) continue;
+      if (await this.#claims.resume(record)) continue;
       if (await this.#claims.adopt(record, signal)) {
         logger.warn('shared record of job was deleted, saved it again', { job_id: jobId });
         continue;

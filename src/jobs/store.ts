@@ -33,6 +33,8 @@ const requestFile = 'request.json';
 const inputFile = 'input.json';
 const tokenFile = 'agent-token';
 const killedFile = 'killed';
+/** Marks a job that has no record in the place that replicas share. */
+const unclaimedFile = 'unclaimed';
 // The shim's and the runtimes' files have other names.
 const secretInputs = [requestFile, inputFile, variablesFile];
 const recordSuffix = '.json';
@@ -167,6 +169,19 @@ export class JobStore {
 
   async isKilled(jobId: string): Promise<boolean> {
     return exists(join(this.paths(jobId).folder, killedFile));
+  }
+
+  /** Saves that the job has no record for other replicas yet. */
+  async noteUnclaimed(jobId: string): Promise<void> {
+    await writeDurably(join(this.paths(jobId).folder, unclaimedFile), '');
+  }
+
+  async noteClaimed(jobId: string): Promise<void> {
+    await rm(join(this.paths(jobId).folder, unclaimedFile), { force: true });
+  }
+
+  async isUnclaimed(jobId: string): Promise<boolean> {
+    return exists(join(this.paths(jobId).folder, unclaimedFile));
   }
 
   /** Whether the job is not finished. */

@@ -157,6 +157,10 @@ export async function runService(options: ServiceOptions): Promise<void> {
   await using jobs = new Jobs({
     mirrors,
     onSlotsFree: () => slots.update(),
+    onOutage: (reason) => {
+      if (reason === undefined) health.remove('records');
+      else health.reportFailure('records', 'runtime', `jobs wait for the cluster: ${reason}`);
+    },
     instanceId: instance.id,
     config,
     commandPrefix: await podCommandPrefix(env),

@@ -17,6 +17,11 @@ export class RecordExists extends Error {
   override readonly name = 'RecordExists';
 }
 
+/** The place of the records does not respond at the moment. It is unknown whether it has the record. */
+export class RecordsUnreachable extends Error {
+  override readonly name = 'RecordsUnreachable';
+}
+
 export interface JoinOptions {
   /** The ID of an earlier process of this replica, which is known to have ended. */
   formerId: string | undefined;
@@ -39,7 +44,7 @@ export interface Replicas extends AsyncDisposable {
   join(options: JoinOptions): Promise<ReadonlyMap<string, TakenRecord>>;
   /** Whether the content is small enough for a record. */
   fits(jobId: string, content: string): boolean;
-  /** Creates a record that this replica owns. @throws RecordExists, or if that is not possible now */
+  /** Creates a record that this replica owns. @throws RecordExists, RecordsUnreachable, or if the record is refused */
   create(jobId: string, content: string): Promise<void>;
   /**
    * Creates the record of a job that this replica had before its start, and whose record a user has deleted. Retries until it

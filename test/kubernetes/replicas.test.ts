@@ -151,6 +151,22 @@ suite('replicas', { concurrency: false }, () => {
     assert.ok(lost.every(({ id }) => setting.finalReports(id)[0] === 1));
   });
 
+  test('tasks that are created while no replica reaches the API server run after that', async (t) => {
+    await using setting = await startReplicas(t);
+    if (!setting) return;
+    const [first, second] = setting.replicas;
+    const logs = () => first.runner.log + second.runner.log;
+    for (const { toCluster } of setting.replicas) await toCluster.begin('refuse');
+    const tasks = await startTasks(setting, [5, 6]);
+    await eventually(async () => /job waits for its record/.test(logs()), patienceMs);
+    tasks.push(...(await startTasks(setting, [7])));
+    await delay(65_000);
+    for (const { id } of tasks) assert.doesNotMatch((await getTurn(setting.plane, id)).Status, /Failed/);
+    for (const { toCluster } of setting.replicas) await toCluster.begin('none');
+    await assertReportedOnce(setting, tasks);
+    assert.match(logs(), /job has its record/);
+  });
+
   test('a replica that ends leaves its jobs to the other at once', async (t) => {
     await using setting = await startReplicas(t);
     if (!setting) return;

@@ -1,4 +1,10 @@
-import { NotOwner, RecordExists, type Replicas, type TakenRecord } from '../../src/runtimes/replicas.ts';
+import {
+  NotOwner,
+  RecordExists,
+  RecordsUnreachable,
+  type Replicas,
+  type TakenRecord,
+} from '../../src/runtimes/replicas.ts';
 import { eventually } from './eventually.ts';
 
 /** Records that the test gives and takes away. */
@@ -11,6 +17,8 @@ export class FakeReplicas implements Replicas {
   readonly free = new Map<string, TakenRecord>();
   /** Jobs whose records a user has deleted. */
   readonly deleted = new Set<string>();
+  /** Whether records can be created. */
+  isReachable = true;
   /** Whether ownership can be proven now. */
   isCertain = true;
   maxLength = Number.POSITIVE_INFINITY;
@@ -29,6 +37,7 @@ export class FakeReplicas implements Replicas {
   }
 
   async create(jobId: string, content: string): Promise<void> {
+    if (!this.isReachable) throw new RecordsUnreachable('the place of the records does not respond');
     if (this.others.has(jobId) || this.records.has(jobId)) throw new RecordExists(jobId);
     this.#own(jobId, content);
   }
@@ -60,6 +69,7 @@ export class FakeReplicas implements Replicas {
   async remove(jobId: string, signal: AbortSignal): Promise<void> {
     await this.prove(jobId, signal);
     this.records.delete(jobId);
+    this.#lost.delete(jobId);
   }
 
   /** Another replica takes the job. */

@@ -65,6 +65,71 @@ describe('jobs that replicas share', () => {
     assert.equal(await isHere(record), false);
   });
 
+  test('a job that is accepted while records cannot be created starts once it has one', async () => {
+    replicas.isReachable = false;
+    const record = await setting.accept();
+    assert.equal(await isHere(record), true);
+    assert.equal(setting.jobs.freeSlots, 0);
+    await assert.rejects(setting.accept(record), JobExistsError);
+    await delay(1200);
+    assert.equal(setting.isStarted(record), false);
+    replicas.isReachable = true;
+    await setting.running(record);
+    await eventually(async () => shared(record).record.phase === 'started');
+    setting.runtime.end(record.jobId, { exitCode: 4 });
+    await setting.finished();
+    assert.match(setting.failureOf(record), /exit code 4/);
+    assert.equal(replicas.records.size, 0);
+    assert.equal(setting.jobs.freeSlots, 1);
+  });
+
+  test('so does one whose runner is restarted meanwhile', async () => {
+    replicas.isReachable = false;
+    const record = await setting.accept();
+    await setting.restart();
+    assert.equal(await isHere(record), true);
+    await delay(1200);
+    assert.equal(setting.isStarted(record), false);
+    replicas.isReachable = true;
+    await setting.running(record);
+    setting.runtime.end(record.jobId, { exitCode: 4 });
+    await setting.finished();
+    assert.match(setting.failureOf(record), /exit code 4/);
+  });
+
+  test('one that cannot be marked on the disk is not accepted, and can be later', async () => {
+    replicas.isReachable = false;
+    const mark = setting.store.noteUnclaimed;
+    setting.store.noteUnclaimed = () => Promise.reject(new Error('ENOSPC'));
+    const record = makeRecord();
+    await assert.rejects(setting.accept(record), /ENOSPC/);
+    assert.equal(await isHere(record), false);
+    setting.store.noteUnclaimed = mark;
+    replicas.isReachable = true;
+    await setting.accept(record);
+    await setting.running(record);
+  });
+
+  test('one that another replica turns out to have is left alone', async () => {
+    replicas.isReachable = false;
+    const record = await setting.accept();
+    replicas.others.add(record.jobId);
+    replicas.isReachable = true;
+    await eventually(async () => !(await isHere(record)) && setting.jobs.count === 0);
+    assert.equal(setting.isStarted(record), false);
+    assert.equal(setting.failureOf(record), '');
+  });
+
+  test('one that is killed meanwhile ends once it has a record', async () => {
+    replicas.isReachable = false;
+    const record = await setting.accept();
+    assert.equal(await setting.jobs.kill(record.jobId), true);
+    replicas.isReachable = true;
+    await setting.finished();
+    assert.match(setting.failureOf(record), /killed by user before it started/);
+    assert.equal(setting.isStarted(record), false);
+  });
+
   test('a job that another replica has taken is left alone, and not reported', async () => {
     const record = await setting.accept();
     await setting.running(record);

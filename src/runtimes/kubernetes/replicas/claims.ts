@@ -1,5 +1,7 @@
 /** The records that a replica owns: each is a Lease in the cluster, which has the session of its owner as holder. */
-import { NotOwner, RecordExists } from '../../replicas.ts';
+import { formatError } from '../../../lib/errors.ts';
+import { NotOwner, RecordExists, RecordsUnreachable } from '../../replicas.ts';
+import { isTransient } from '../create.ts';
 import { objectName } from '../manifest/names.ts';
 import type { ReplicaContext } from './context.ts';
 import { type Lease, type LeaseChange, LeaseConflict, LeaseMissing, type RequestLimits } from './lease-store.ts';
@@ -35,9 +37,10 @@ export class Claims {
     return this.#creating.has(jobId);
   }
 
-  /** @throws RecordExists, or if that is not possible now */
+  /** See `Replicas`. */
   async create(jobId: string, content: string): Promise<void> {
-    const { id: holder } = this.#sessions.requireProven();
+    const holder = this.#sessions.current?.isProven() ? this.#sessions.current.id : undefined;
+    if (holder === undefined) throw new RecordsUnreachable('the API server of the cluster did not respond in time');
     this.#creating.add(jobId);
     try {
       this.hold(jobId, await this.#create(jobId, { holder, content }));
@@ -56,10 +59,17 @@ export class Claims {
         if (error instanceof LeaseConflict) {
           const found = await store.get(objectName(instanceId, jobId), limits);
           // The response to an earlier attempt was lost.
-          if (found?.content === record.content) return found;
+          if (found?.content === record.content && this.#sessions.has(found.holder)) return found;
+          // So was that to an earlier call, whose record can have an older content.
+          if (found && this.#sessions.has(found.holder) && !this.#claims.has(jobId))
+            return store.change(found, { content: record.content }, limits);
           throw new RecordExists(jobId, { cause: error });
         }
-        if (attempt === maxCreateAttempts) throw error;
+        if (!isTransient(error)) throw error;
+        if (attempt === maxCreateAttempts)
+          throw new RecordsUnreachable(`the API server of the cluster does not respond: ${formatError(error)}`, {
+            cause: error,
+          });
         await clock.sleep(timing.retryMs, this.#context.stop);
       }
     }
