@@ -74,7 +74,7 @@ export async function waitForRunning(
     hasWaited = true;
     return undefined;
   };
-  return view.waitFor(name, find, signal);
+  return await view.waitFor(name, find, signal);
 }
 
 /** A node that is gone never reports the end of a pod, whose deletion then waits for it. */
