@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { parseConfig } from '../../src/config/parse.ts';
+import { eventually } from '../support/eventually.ts';
 import type { Json } from '../support/json.ts';
+import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
 import { create } from '../support/kubernetes/apply.ts';
 import { requiresCluster } from '../support/kubernetes/cluster.ts';
 import { chart, helm, type Manifest, parseManifests, render, requiresHelm } from '../support/kubernetes/helm.ts';
@@ -92,6 +94,59 @@ suite('the chart', { concurrency: false }, () => {
     await assert.rejects(cluster.admin.request('POST', pods, { body: open, query: { dryRun: 'All' } }), {
       status: 403,
     });
+  });
+
+  test('what a pod shows without a Secret or its key is in Troubleshooting', async (t) => {
+    if (!(await requiresHelm(t))) return;
+    const cluster = await requiresCluster(t);
+    if (!cluster) return;
+    await loadAgentImages(cluster);
+    const namespace = 'secrets';
+    const base = `/api/v1/namespaces/${namespace}`;
+    const { admin } = cluster;
+    await admin.request('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+    const secret = (name: string) => ({ metadata: { name }, stringData: { token: 'x' } });
+    for (const name of ['plan42-runner', 'empty'])
+      await admin.request('POST', `${base}/secrets`, { body: secret(name) });
+    const [repository, tag] = agentImage.split(':');
+    const ofAgent = { image: { repository, tag, pullPolicy: 'Never' } };
+    const complete = { name: 'plan42-runner', stateKeyKey: '' };
+    const cases: Record<string, [Json, RegExp]> = {
+      'no-secret': [{ secret: { name: 'missing' } }, /secret "missing" not found/],
+      'no-key': [{}, /couldn't find key state-key in Secret/],
+      'no-config': [{ secret: complete, configSecret: 'missing' }, /secret "missing" not found/],
+      'no-config-key': [
+        { secret: complete, configSecret: 'empty' },
+        /references non-existent secret key: runner\.toml/,
+      ],
+    };
+    for (const manifest of await render(namespace, ofAgent))
+      if (['ServiceAccount', 'ConfigMap'].includes(manifest.kind)) await create(admin, manifest);
+    for (const [name, [values]] of Object.entries(cases)) {
+      const { template } = find(await render(namespace, { ...ofAgent, ...values }), 'Deployment').spec;
+      const body = { ...template, metadata: { ...template.metadata, name } };
+      await admin.request('POST', `${base}/pods`, { body });
+    }
+    const seen = async (name: string) => {
+      const { status } = await admin.request<Json>('GET', `${base}/pods/${name}`);
+      const query = { fieldSelector: `involvedObject.name=${name}` };
+      const { items } = await admin.request<{ items: Json[] }>('GET', `${base}/events`, { query });
+      const { reason = '', message = '' } = status.containerStatuses?.[0]?.state.waiting ?? {};
+      const events = items.map((event) => `${event.reason}: ${event.message}`);
+      return { reason, text: [message, ...events].join('\n') };
+    };
+    for (const [name, [, expected]] of Object.entries(cases)) {
+      const isMount = name.startsWith('no-config');
+      await eventually(async () => {
+        const { reason, text } = await seen(name);
+        const isIn = isMount ? /FailedMount: /.test(text) : reason === 'CreateContainerConfigError';
+        return isIn && expected.test(text);
+      }, 120_000).catch(async (error: unknown) => {
+        throw new Error(`${name}: ${JSON.stringify(await seen(name))}`, { cause: error });
+      });
+    }
+    for (const name of Object.keys(cases))
+      await admin.request('DELETE', `${base}/pods/${name}`, { body: { gracePeriodSeconds: 0 } });
   });
 
   test('the runner understands the configuration that it renders, and drains before it is killed', async (t) => {
