@@ -139,6 +139,24 @@ suite('a job that others remove', { concurrency: false }, () => {
 });
 
 suite('a pod that has not started', { concurrency: false }, () => {
+  test('ends its job with what was removed', async (t) => {
+    await using setting = (await setUp(t)) ?? null;
+    if (!setting) return;
+    const { inCluster, plane, namesOf, remove } = setting;
+    await inCluster.runner.stop();
+    // No node has as many.
+    await inCluster.startAgain((config) => config.replace('cpus = 0.1', 'cpus = 900'));
+    for (const kind of ['pods', 'jobs'] as const) {
+      const taskId = await startTask(plane, agentImage, 'true');
+      await inCluster.runner.logged(new RegExp(`job is not starting yet.*${jobIdOf(taskId)}`), patienceMs);
+      await remove(kind, taskId, { propagationPolicy: 'Background' });
+      const { turn } = await untilOver(plane, taskId, patienceMs);
+      const what = `its ${kind === 'jobs' ? 'Job' : 'pod'} was removed from the cluster before the agent ran${byWhom}`;
+      assert.ok(turn.ErrorMessage.includes(`${what}. Start the task again.`), turn.ErrorMessage);
+      await eventually(async () => (await namesOf('pods', taskId)).length === 0, patienceMs);
+    }
+  });
+
   test('is removed at once when its job is killed', async (t) => {
     await using silent = await startSilentRegistry();
     await using setting = (await setUp(t)) ?? null;
