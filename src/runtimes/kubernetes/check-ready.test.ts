@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeTempDir } from '../../../test/support/temp-dir.ts';
+import { issueCertificates } from '../../jobs/credentials/certificates.ts';
 import { readText } from '../../lib/read-file.ts';
+import { connect } from './api/connect.ts';
 import type { KubeApi } from './api/kube-api.ts';
 import { parseYaml } from './api/kubeconfig.ts';
 import { checkCluster, replicaRights, runnerRights, wallRights } from './check-ready.ts';
@@ -38,4 +46,27 @@ test('rights of the wall are asked for, and named if they are missing', async ()
   const readiness = await checkCluster(connect, { more: wallRights });
   assert.ok(!readiness.ready);
   assert.match(readiness.reason, /may not create networkpolicies, delete networkpolicies in the namespace ns$/);
+});
+
+test('a cluster with the certificate of another authority is refused, with the setting to correct', async (t) => {
+  const { certificate, key } = issueCertificates(['127.0.0.1'], new Date());
+  const { authority } = issueCertificates(['127.0.0.1'], new Date());
+  const server = createServer({ cert: certificate, key }, (_, response) => response.end('{}')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  await using dir = await makeTempDir();
+  const kubeconfig = join(dir.path, 'config');
+  const cluster = { server: `https://127.0.0.1:${port}`, 'certificate-authority-data': btoa(authority) };
+  const config = {
+    clusters: [{ name: 'c', cluster }],
+    users: [{ name: 'u', user: { token: 'x' } }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  };
+  await writeFile(kubeconfig, JSON.stringify(config));
+  const readiness = await checkCluster(() => connect({ kubeconfig }, {}));
+  assert.ok(!readiness.ready);
+  assert.match(readiness.reason, /^cannot reach the cluster https:\S+: [^;]*certificate[^;]*$/);
+  assert.match(readiness.remedy ?? '', /^Correct certificate-authority or /);
 });

@@ -122,8 +122,11 @@ async function findNamespaceProblem(api: KubeApi, limits: Limits): Promise<Readi
   }
 }
 
+/** The authorities of the system do not count for a cluster, and the executable takes no flags of Node.js. */
+const nodeAdvice = /; if the root CA is installed locally, try running Node\.js with --use-system-ca/;
+
 function explain(error: unknown, api: KubeApi | undefined): Omit<Extract<Readiness, { ready: false }>, 'ready'> {
-  const reason = formatError(error);
+  const reason = formatError(error).replace(nodeAdvice, '');
   if (error instanceof UserError) return { reason, remedy: error.remedy ?? 'Correct the kubeconfig.' };
   const server = api?.server ?? '';
   if (error instanceof KubeApiError) {
@@ -144,7 +147,7 @@ function explain(error: unknown, api: KubeApi | undefined): Omit<Extract<Readine
   return {
     reason: `cannot reach the cluster ${server}: ${reason}`,
     remedy: isCertificate
-      ? 'Correct the certificate authority of the cluster in the kubeconfig.'
+      ? 'Correct certificate-authority or certificate-authority-data of the cluster in the kubeconfig.'
       : 'Start the cluster, or correct its address in the kubeconfig.',
     isTemporary: !isCertificate,
   };
