@@ -19,7 +19,7 @@ export interface Lease {
   uid: string;
   /** Changes with each change. */
   version: string;
-  /** The replica that holds it, by the name of its Lease. */
+  /** The replica that holds it, by the name of its Lease. In that of a replica, its host. */
   holder: string;
   /** Empty for that of a replica. */
   jobId: string;
@@ -46,7 +46,7 @@ export class LeaseMissing extends Error {
 /** Every method also rejects if the API server cannot be reached; then it is unknown whether it took effect. */
 export interface LeaseStore {
   /** @throws LeaseConflict */
-  createReplica(name: string, options: RequestLimits & { durationMs: number; now: Date }): Promise<Lease>;
+  createReplica(name: string, options: ReplicaOptions): Promise<Lease>;
   /** @throws LeaseConflict, or RecordTooLarge */
   createJob(jobId: string, change: { holder: string; content: string }, limits: RequestLimits): Promise<Lease>;
   /** Undefined if it is missing. */
@@ -65,6 +65,13 @@ export interface LeaseStore {
   hasJob(jobId: string, limits: RequestLimits): Promise<boolean>;
   /** Only if it still has the version. @throws LeaseConflict, LeaseMissing */
   remove(lease: Pick<Lease, 'name' | 'version'>, limits: RequestLimits): Promise<void>;
+}
+
+export interface ReplicaOptions extends RequestLimits {
+  /** The pod or the machine, for people. */
+  host: string;
+  durationMs: number;
+  now: Date;
 }
 
 export interface RequestLimits {
@@ -101,9 +108,9 @@ export function createLeaseStore(connect: () => Promise<KubeApi>, instanceId: st
   }
 
   return {
-    createReplica: (name, { durationMs, now, ...limits }) => {
+    createReplica: (name, { host, durationMs, now, ...limits }) => {
       const spec = {
-        holderIdentity: name,
+        holderIdentity: host,
         leaseDurationSeconds: durationMs / 1000,
         acquireTime: microTime(now),
         renewTime: microTime(now),

@@ -1,5 +1,6 @@
 /** The time in which a replica certainly owns its records: it holds a Lease of its own and renews it. A session that has ended never begins again. */
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Clock } from '../../../lib/clock.ts';
 import { formatError } from '../../../lib/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
@@ -41,7 +42,8 @@ export async function openSession(id: string, deps: SessionDeps, signal: AbortSi
   const { store, clock, fastNow, timing } = deps;
   const sentAt = fastNow();
   const limits = { signal, timeoutMs: timing.requestMs };
-  const lease = await store.createReplica(id, { ...limits, durationMs: timing.durationMs, now: clock.date() });
+  const { durationMs } = timing;
+  const lease = await store.createReplica(id, { ...limits, host: hostname(), durationMs, now: clock.date() });
   return createSession(lease, sentAt + timing.provenMs, deps);
 }
 
