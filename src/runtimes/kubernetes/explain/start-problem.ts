@@ -202,7 +202,7 @@ function explainPodEvent(
 
 /** The template cannot change the volumes of the runner. */
 function remedyForVolume(words: string): string {
-  return new RegExp(`\\b(${volumeName}|${limitsVolume})\\b`).test(words)
+  return [volumeName, limitsVolume].some((name) => words.includes(name))
     ? 'Start the task again.'
     : 'Create what is missing, or correct the volumes of kubernetes.pod_template.';
 }
