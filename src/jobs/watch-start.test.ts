@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { eventually } from '../../test/support/eventually.ts';
 import { JobsSetting } from '../../test/support/jobs-setting.ts';
 import { TestClock } from '../../test/support/test-clock.ts';
+import { orAborted } from '../lib/or-aborted.ts';
 
 type Start = { isRunning: boolean; hasWaited: boolean };
 
@@ -13,11 +14,8 @@ async function setUp() {
   let agent = Promise.withResolvers<Start>();
   setting.timing = { sleep: clock.sleep };
   Object.assign(setting.runtime, {
-    whenRunning: (_job: unknown, signal: AbortSignal) => {
-      const aborted = Promise.withResolvers<never>();
-      signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
-      return Promise.race([agent.promise, aborted.promise]);
-    },
+    // The signal can be aborted already.
+    whenRunning: (_job: unknown, signal: AbortSignal) => orAborted(agent.promise, signal),
   });
   await setting.restart();
   const starts = () => setting.logged.filter((line) => line.includes(' job started ')).length;
