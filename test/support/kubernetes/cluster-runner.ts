@@ -36,7 +36,7 @@ export interface ClusterRunnerOptions {
   tables?: string;
   /** A PodTemplateSpec, merged over the pods of jobs. */
   podTemplate?: object;
-  /** What the runner logs when it has started; by default, that it is ready. */
+  /** A line of its log that shows that the runner has started. By default, it is ready then. */
   started?: RegExp;
   /** The times of the control plane. */
   timing?: Partial<Timing>;
