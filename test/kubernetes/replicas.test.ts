@@ -250,16 +250,21 @@ suite('replicas', { concurrency: false }, () => {
     };
     const isAnyPrinting = async (task: Task) =>
       (await Promise.all(replicas.map((replica) => isPrinting(replica, task)))).includes(true);
-    const [short, long, longest] = await startTasks(setting, [150, 500, 900]);
+    // The others run for longer than replicas take to look for Leases that are missing.
+    const [short, long, longest] = await startTasks(setting, [150, 1600, 1800]);
     assert.ok(short && long && longest);
     for (const task of [short, long, longest]) await eventually(() => isAnyPrinting(task), patienceMs);
     const removed = await remove((name) => !isOfReplica(name));
     assert.equal(removed.length, 3);
     await untilOver(setting.plane, short.id, patienceMs);
     // While the agents run, not only when their jobs change.
-    await eventually(async () => (await list()).filter((name) => !isOfReplica(name)).length === 2, patienceMs);
-    await remove(isOfReplica);
-    await untilOver(setting.plane, long.id, patienceMs);
+    const isKept = async () => (await list()).filter((name) => !isOfReplica(name)).length === 2;
+    await eventually(isKept, patienceMs);
+    assert.ok((await isAnyPrinting(long)) && (await getTurn(setting.plane, long.id)).Status !== 'Failed');
+    const former = await remove(isOfReplica);
+    const isBack = async () =>
+      (await list()).filter((name) => isOfReplica(name) && !former.includes(name)).length === 2;
+    await eventually(isBack, patienceMs);
     await remove(() => true);
     const [last] = await startTasks(setting, [400]);
     assert.ok(last);
