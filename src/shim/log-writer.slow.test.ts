@@ -272,9 +272,10 @@ for (const [writer, start] of writers) {
       await using job = await makeJobFolder();
       await using disk = mountSmallDisk(job.folder, '600k');
       const logFile = join(disk.path, 'job.log');
-      // One segment: there is no older one to drop.
-      const script = `seq 1 5000; ${until('full')}; seq 5001 100000; touch "$1/written"; ${until('free')}
-      i=100001; while [ ! -e "$1/noted" ] && [ $i -lt 100000000 ]; do echo $i; i=$((i + 1)); done; echo last $i; exit 7`;
+      // One segment: there is no older one to drop. More is written to the full disk than pipes hold. At the end, the job writes
+      // so slowly that the disk does not fill up again.
+      const script = `seq 1 5000; ${until('full')}; seq 5001 300000; touch "$1/written"; ${until('free')}; i=300001
+        while [ ! -e "$1/noted" ] && [ $i -lt 330000 ]; do echo $i; i=$((i + 1)); sleep 0.005; done; echo $i; echo last $((i + 1)); exit 7`;
       await start({ ...job, logFile }, script);
       await eventually(async () => (await readLog(logFile)).endsWith('\n5000\n'));
       const filler = join(disk.path, 'filler');

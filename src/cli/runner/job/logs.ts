@@ -142,9 +142,10 @@ function neverRan({ phase, startedAt, endCode }: JobRecord): boolean {
 
 function noLog(jobId: string, isFinished: boolean, record: JobRecord | undefined): UserError {
   if (record !== undefined && neverRan(record)) {
-    const reason = record.endText === undefined ? '' : `: ${printableLine(record.endText)}`;
+    const { endText } = record;
+    const reason = endText === undefined ? '' : `: ${printableLine(endText)}`;
     return new UserError(`job ${jobId} never started, so it has no log${reason}`, {
-      remedy: 'The error message of its turn has what to do.',
+      remedy: `The error message of its turn has ${endText === undefined ? 'the reason' : 'what to do'}.`,
     });
   }
   if (isFinished) return new UserError(`no log of job ${jobId}`, { remedy: 'It may have been pruned.' });
