@@ -8,18 +8,20 @@ import { brotliCompressSync } from 'node:zlib';
 import type { Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '../..');
+const system = 'src/lib/c/system.c';
 const sources = {
   // Of containers behind the wall.
-  init: ['src/wall/init/*.c'],
+  init: ['src/wall/init/*.c', system],
   // Of pods behind the wall.
   'pod-init': [
     'src/wall/pod-init/*.c',
-    'src/wall/init/{detach,filter,forward,init,interfaces,mounts,probe,refuse,system}.c',
+    'src/wall/init/{detach,filter,forward,init,interfaces,mounts,probe,refuse}.c',
+    system,
   ],
   // Of pods.
-  start: ['src/runtimes/kubernetes/manifest/start/*.c', 'src/wall/init/system.c'],
+  start: ['src/runtimes/kubernetes/manifest/start/*.c', system],
   // Copies the output of jobs on this machine.
-  'log-copier': ['src/shim/log-copier/*.c', 'src/wall/init/system.c'],
+  'log-copier': ['src/shim/log-copier/*.c', system],
 } as const;
 type Program = keyof typeof sources;
 /** The functions of the modules in whose place the programs are. */
@@ -33,7 +35,7 @@ const output = join(root, 'dist/wall');
 
 const flags = [
   ...['-std=gnu17', '-Os', '-Wall', '-Wextra', '-Werror'],
-  // Without a C library: see src/wall/init/system.h.
+  // Without a C library: see src/lib/c/system.h.
   ...['-ffreestanding', '-fno-builtin', '-nostdlib', '-static', '-no-pie', '-fno-pic', '-fno-stack-protector'],
   // Nothing that the program does not use, so that it is small, and the same bytes each time.
   ...['-fno-asynchronous-unwind-tables', '-fno-ident', '-ffunction-sections', '-s'],

@@ -8,7 +8,7 @@
  * Exits with 0 at the end of the input, with 1 if the script has to continue, and with 2 if it cannot work here. Prints how many
  * bytes could not be written, if any.
  */
-#include "../../wall/init/system.h"
+#include "../../lib/c/system.h"
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 

@@ -1,5 +1,5 @@
 /* Processes beside the agent, which notices nothing of them. */
-#include "system.h"
+#include "../../lib/c/system.h"
 #include "wall.h"
 #include <linux/close_range.h>
 #include <linux/fcntl.h>

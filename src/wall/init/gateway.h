@@ -1,6 +1,6 @@
 /* How the forwarder reaches the gateway: unix-gateway.c in containers of an engine, tcp-gateway.c in pods. */
 #pragma once
-#include "system.h"
+#include "../../lib/c/system.h"
 
 /* How long a connection waits for a gateway that is gone, and how often it tries again. */
 extern const int gateway_gone_ms, gateway_retry_ms;

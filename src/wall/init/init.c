@@ -6,7 +6,7 @@
  * network namespaces leave open, starts the forwarder to the gateway, and becomes PROGRAM: with the same process ID, standard
  * streams, signals and environment, so that images with an init of their own work as before.
  */
-#include "system.h"
+#include "../../lib/c/system.h"
 #include "wall.h"
 
 enum { CANNOT_EXECUTE = 126, NOT_FOUND = 127 };

@@ -1,5 +1,5 @@
 /* How the program ends if the agent does not start. */
-#include "system.h"
+#include "../../lib/c/system.h"
 #include "wall.h"
 #include <stdarg.h>
 

@@ -1,6 +1,6 @@
 /* Addresses and constants of sockets that the kernel's headers leave to the C library. */
 #pragma once
-#include "system.h"
+#include "../../lib/c/system.h"
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/un.h>

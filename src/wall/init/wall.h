@@ -1,6 +1,6 @@
 /* The steps of the wall inside the container, see init.c. */
 #pragma once
-#include "system.h"
+#include "../../lib/c/system.h"
 
 /* refuse.c: ends the program. */
 _Noreturn void leave(int code);

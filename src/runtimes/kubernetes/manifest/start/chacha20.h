@@ -1,5 +1,5 @@
 #pragma once
-#include "../../../../wall/init/system.h"
+#include "../../../../lib/c/system.h"
 
 enum { KEY_BYTES = 32 };
 

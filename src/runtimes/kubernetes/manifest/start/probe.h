@@ -1,5 +1,5 @@
 #pragma once
-#include "../../../../wall/init/system.h"
+#include "../../../../lib/c/system.h"
 
 /* Reports what an agent in this pod has, and exits. */
 _Noreturn void probe(void);

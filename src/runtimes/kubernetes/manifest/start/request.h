@@ -1,5 +1,5 @@
 #pragma once
-#include "../../../../wall/init/system.h"
+#include "../../../../lib/c/system.h"
 
 /*
  * Returns a file with the request, to its end, and removes the keys from the environment: it is encrypted in the files of the
