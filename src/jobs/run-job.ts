@@ -5,6 +5,7 @@
 import { isAbort } from '../lib/errors.ts';
 import { hasLimits } from '../limits/limits.ts';
 import { waitingForSlotStatus } from '../plan42/turn-status.ts';
+import { hasContainersHere } from '../runtimes/runtime.ts';
 import { refreshCredentials } from './credentials/broker-of-job.ts';
 import { decideEgress } from './egress/decide-egress.ts';
 import { fetchFeedback } from './feedback.ts';
@@ -13,7 +14,6 @@ import { githubRepos } from './github-repos.ts';
 import { pullImage } from './images/pull-image.ts';
 import type { JobContext } from './job-context.ts';
 import { limitJob } from './limit-job.ts';
-import { takesMirrors } from './mirrors/mirrors.ts';
 import { reportStatus, startHeartbeats } from './progress.ts';
 import type { JobRecord } from './record.ts';
 import { startAgent } from './start-agent.ts';
@@ -93,7 +93,7 @@ async function startJob(record: JobRecord, context: JobContext, slot: Disposable
   const beforeLaunch = async () => {
     // The agent updates the turn as well.
     await status;
-    if (isContainerHere(runtime)) {
+    if (hasContainersHere(runtime.name)) {
       start.use(await starts.take(stop, record.arrival));
       // An engine may have to pull the image again, or not respond.
       start.adopt(
@@ -127,13 +127,10 @@ async function takeSlot({ arrival }: JobRecord, context: JobContext, stop: Abort
   return slot;
 }
 
-/** Other jobs run on the host, or in a cluster. */
-const isContainerHere = ({ name }: JobContext['runtime']) => name !== 'host' && name !== 'kubernetes';
-
-/** A job never fails because of a mirror. */
+/** A job never fails because of a mirror. Only containers of this machine can mount one. */
 async function beginMirrors({ mirrors, runtime, invocation, github, logger }: JobContext) {
   const connection = github.find(invocation?.PrivateGithubConnectionID);
-  if (mirrors === undefined || connection === undefined || !takesMirrors(runtime.name)) return undefined;
+  if (mirrors === undefined || connection === undefined || !hasContainersHere(runtime.name)) return undefined;
   return mirrors.begin(githubRepos(invocation), connection).catch((error: unknown) => {
     logger.warn('cannot use git mirrors', { error });
     return undefined;

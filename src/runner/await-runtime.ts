@@ -38,8 +38,8 @@ export async function awaitRuntime(deps: AwaitRuntimeDeps): Promise<Runtime | un
     try {
       const runtime = await select();
       if (reported !== undefined) {
-        health.remove(part);
         logger.info('runtime ready', { runtime: runtime.name, duration_ms: Math.round(clock.now() - startedAt) });
+        health.remove(part);
       }
       return runtime;
     } catch (error) {
@@ -48,7 +48,6 @@ export async function awaitRuntime(deps: AwaitRuntimeDeps): Promise<Runtime | un
       const { reason, remedy } = error;
       if (reported !== reason) {
         logger.warn('runtime not ready, retrying', { error: reason, remedy });
-        health.remove(part);
         health.reportFailure(part, 'runtime', reason);
       }
       if (reported === undefined) {

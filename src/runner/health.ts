@@ -51,11 +51,16 @@ export class RunnerHealth {
     this.#reportChange();
   }
 
-  /** Keeps the first failure of a kind until the part works again. A rejected token outranks an outage, which says nothing about the token. */
+  /**
+   * Keeps the first failure of a kind until the part works again, but the newest reason of a runtime, whose first one may be
+   * corrected already. A rejected token outranks an outage, which says nothing about the token.
+   */
   reportFailure(part: string, kind: Trouble['kind'], message: string): void {
     this.#working.delete(part);
-    const known = this.#troubles.get(part)?.kind;
-    if (known !== kind && known !== 'refused') this.#troubles.set(part, { kind, message, since: systemClock.date() });
+    const known = this.#troubles.get(part);
+    if (known === undefined || (known.kind !== kind && known.kind !== 'refused'))
+      this.#troubles.set(part, { kind, message, since: systemClock.date() });
+    else if (kind === 'runtime') this.#troubles.set(part, { ...known, message });
     this.#reportChange();
   }
 

@@ -9,7 +9,7 @@ import { GithubConnections } from '../github/connections.ts';
 import { whyUnreachable } from '../jobs/agent-server.ts';
 import { garbageRules } from '../jobs/garbage/garbage.ts';
 import { Jobs } from '../jobs/jobs.ts';
-import { Mirrors, takesMirrors } from '../jobs/mirrors/mirrors.ts';
+import { Mirrors } from '../jobs/mirrors/mirrors.ts';
 import { JobStore } from '../jobs/store.ts';
 import { authorityProblems } from '../lib/authority-variables.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -23,6 +23,7 @@ import type { ServerFeature } from '../plan42/features.ts';
 import { PublicKeys } from '../plan42/public-keys.ts';
 import { instanceHeader } from '../plan42/runner-headers.ts';
 import { createTransport } from '../plan42/transport.ts';
+import { hasContainersHere } from '../runtimes/runtime.ts';
 import { createRuntime, selectRuntime } from '../runtimes/select.ts';
 import { awaitRuntime } from './await-runtime.ts';
 import { startControl } from './control.ts';
@@ -302,7 +303,7 @@ function createMirrors(
   store: JobStore,
   { env, logger, runtime }: { env: NodeJS.ProcessEnv; logger: Logger; runtime: RuntimeName },
 ): Mirrors | undefined {
-  if (!jobs.mirrors || !takesMirrors(runtime)) return undefined;
+  if (!jobs.mirrors || !hasContainersHere(runtime)) return undefined;
   const limits = { maxBytes: jobs.mirrorsGib * 2 ** 30, minFreeBytes: jobs.minFreeGib * 2 ** 30 };
   return new Mirrors({ folder: store.folders.mirrors, ...limits, env, caFile: network.caFile, logger });
 }

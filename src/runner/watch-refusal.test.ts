@@ -39,7 +39,7 @@ async function watchWith(...answers: Answer[]) {
   using _watch = await watchRefusal({ runtime: { whyRefused }, health, logger, clock });
   const first = phases[0] ?? health.state.phase;
   await asked.promise;
-  return { log, phases, pauses, first };
+  return { log, phases, pauses, first, trouble: health.troubles[0]?.message ?? '' };
 }
 
 const refused = { reason: 'unknown field "spec.nodeselector"', remedy: 'Correct the file.' };
@@ -60,13 +60,15 @@ test('jobs that the runtime refuses are a problem while it lasts, with one warni
 });
 
 test('a template that becomes unreadable is such a problem, and another reason is another warning', async () => {
-  const { log, phases } = await watchWith(
+  const { log, phases, trouble } = await watchWith(
     undefined,
     new UserError('cannot read it', { remedy: 'Correct it.' }),
     refused,
   );
   assert.deepEqual(phases, ['ready', 'degraded', 'degraded']);
   assert.equal(log.match(/runtime refuses all jobs/g)?.length, 2, log);
+  assert.equal(log.match(/runner ready/g)?.length, 1, log);
+  assert.match(trouble, /unknown field/);
 });
 
 test('a cluster that does not respond changes nothing', async () => {

@@ -48,13 +48,15 @@ export async function watchRefusal({
   function report(refused: { reason: string; remedy?: string | undefined } | undefined): void {
     const { reason, remedy } = refused ?? {};
     if (reason === reported) return;
-    health.remove(part);
-    if (reason === undefined) logger.info('runtime accepts jobs again');
-    else {
+    reported = reason;
+    // Each line of the log comes before the change of health that it explains.
+    if (reason === undefined) {
+      logger.info('runtime accepts jobs again');
+      health.remove(part);
+    } else {
       logger.warn('runtime refuses all jobs', { error: reason, remedy });
       health.reportFailure(part, 'runtime', reason);
     }
-    reported = reason;
   }
 
   async function follow(): Promise<void> {

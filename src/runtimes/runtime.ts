@@ -11,6 +11,11 @@ export class RuntimeError extends Error {
   override readonly name = 'RuntimeError';
 }
 
+/** Whether the agents of the runtime are in containers of this machine, not on its host or in a cluster. */
+export function hasContainersHere(runtime: RuntimeName): boolean {
+  return runtime !== 'host' && runtime !== 'kubernetes';
+}
+
 export type Readiness =
   | { ready: true; detail: string }
   | {

@@ -5,7 +5,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { formatError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { isImageAllowed } from '../../runtimes/image-policy.ts';
-import type { Runtime } from '../../runtimes/runtime.ts';
+import { hasContainersHere, type Runtime } from '../../runtimes/runtime.ts';
 import type { JobStore } from '../store.ts';
 import { pullImage } from './pull-image.ts';
 
@@ -23,8 +23,7 @@ export interface PrefetchOptions {
 export function whyNotPrefetched({ config, runtime }: Pick<PrefetchOptions, 'config' | 'runtime'>): string | undefined {
   if (config.images.prefetch.length === 0) return undefined;
   if (config.images.pullPolicy === 'never') return 'images.pull_policy is "never"';
-  const pullsNothing = runtime.name === 'host' || runtime.name === 'kubernetes';
-  return pullsNothing ? `the runtime ${runtime.name} pulls no images` : undefined;
+  return hasContainersHere(runtime.name) ? undefined : `the runtime ${runtime.name} pulls no images`;
 }
 
 /** Pulls one image after the other, by the policy. A failure is logged. @throws the reason of the signal */

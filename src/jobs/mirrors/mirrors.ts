@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Connection, RuntimeName } from '../../config/schema.ts';
+import type { Connection } from '../../config/schema.ts';
 import { trustedAuthorities } from '../../lib/authorities.ts';
 import { readCaFile } from '../../lib/ca-file.ts';
 import { systemClock } from '../../lib/clock.ts';
@@ -42,11 +42,6 @@ export interface JobMirrors {
 const maxWaitMs = 3000;
 const authorityVariables = ['SSL_CERT_FILE', 'SSL_CERT_DIR', 'NODE_EXTRA_CA_CERTS'];
 const refspecs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
-
-/** Agents on the host and in clusters find no mounts of this machine. */
-export function takesMirrors(runtime: RuntimeName): boolean {
-  return runtime !== 'host' && runtime !== 'kubernetes';
-}
 
 export class Mirrors implements AsyncDisposable {
   readonly #options: MirrorsOptions;
