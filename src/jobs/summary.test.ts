@@ -110,9 +110,9 @@ describe('the list of jobs', () => {
     ];
     let calls = 0;
     const known = new Map([
-      [pending.jobId, 'waiting' as const],
-      [working.jobId, 'running' as const],
-      [exited.jobId, 'ended' as const],
+      [pending.jobId, { state: 'waiting' as const, waitReason: 'no node takes its pod. Add nodes.' }],
+      [working.jobId, { state: 'running' as const }],
+      [exited.jobId, { state: 'ended' as const }],
     ]);
     const listStates = async () => {
       calls += 1;
@@ -122,6 +122,10 @@ describe('the list of jobs', () => {
     const statesFrom = async (list: typeof listStates) => {
       const runtime = { listRunning: async () => [], listStates: list };
       const jobs = await listJobs({ store, all: false, runtimeOf: async () => runtime });
+      assert.deepEqual(
+        jobs.flatMap(({ jobId, waitReason }) => (waitReason === undefined ? [] : [[jobId, waitReason]])),
+        list === listStates ? [[pending.jobId, 'no node takes its pod. Add nodes.']] : [],
+      );
       return all.map((id) => jobs.find(({ jobId }) => jobId === id)?.state);
     };
     assert.deepEqual(await statesFrom(listStates), ['waiting', 'waiting', 'running', 'ended', 'ended']);
@@ -207,7 +211,7 @@ describe('the log of a job is complete', () => {
     const { jobId } = job;
     const stateIs = (state: 'waiting' | 'running' | 'ended') => async () => ({
       listRunning: async () => [],
-      listStates: async () => new Map([[jobId, state]]),
+      listStates: async () => new Map([[jobId, { state }]]),
     });
     for (const state of ['waiting', 'running'] as const)
       assert.equal(await hasEnded(jobId, { store, runtimeOf: stateIs(state), ...unmanaged }), false);

@@ -4,7 +4,7 @@ import { readJobUsage } from '../gateway/models/ledger.ts';
 import { sumUsage, type UsageTotals } from '../gateway/models/usage.ts';
 import { errorCode, formatError } from '../lib/errors.ts';
 import { type LimitState, readLimitStates, toLimitStates } from '../limits/uses.ts';
-import type { Runtime } from '../runtimes/runtime.ts';
+import type { Runtime, StateInRuntime } from '../runtimes/runtime.ts';
 import { isShim, readState } from '../shim/shim.ts';
 import { parseJobId } from './job-id.ts';
 import type { JobRecord } from './record.ts';
@@ -23,6 +23,8 @@ export interface JobSummary {
   /** Empty if unknown. */
   title: string;
   state: JobState;
+  /** Why a cluster has not started it yet, and the remedy, in sentences; undefined if nothing is known to be wrong. */
+  waitReason?: string | undefined;
   /** Empty if it has none. */
   limits: LimitState[];
   /** The tokens of its models. Undefined if nothing was counted. */
@@ -110,7 +112,7 @@ export async function hasEnded(jobId: string, { store, runtimeOf, isManaged }: E
   const record = await store.readActive(jobId).catch(() => undefined);
   if (record?.phase === 'ended' || !(await exists(folder))) return true;
   if (record !== undefined && !hasShim(record)) {
-    return (await stateWithoutShim(record, runtimeOf)) === 'ended' && !(await isManaged());
+    return (await stateWithoutShim(record, runtimeOf)).state === 'ended' && !(await isManaged());
   }
   const state = await shimState(folder);
   if (state === 'waiting' || state === 'running') return false;
@@ -167,8 +169,8 @@ async function summarizeState(
   if (record === undefined && !(await exists(folder))) return undefined;
   if (record !== undefined && record.phase !== 'ended' && !hasShim(record)) {
     // If the runtime can't list its jobs, a job that was started counts as running.
-    const unknown = () => (record.phase === 'started' ? 'running' : 'waiting');
-    return { ...job, state: await stateWithoutShim(record, runtimeOf).catch(unknown) };
+    const unknown = () => ({ state: record.phase === 'started' ? ('running' as const) : ('waiting' as const) });
+    return { ...job, ...(await stateWithoutShim(record, runtimeOf).catch(unknown)) };
   }
   const ended = async (): Promise<JobSummary> => ({ ...job, record: await withExit(record, folder), state: 'ended' });
   const shim = await shimState(folder);
@@ -194,10 +196,10 @@ async function withExit(record: JobRecord | undefined, folder: string): Promise<
 const hasShim = ({ runtime }: JobRecord) => runtime !== 'kubernetes';
 
 /** @throws the runtime's error if it can't list its jobs */
-async function stateWithoutShim(record: JobRecord, runtimeOf: JobListOptions['runtimeOf']): Promise<JobState> {
+async function stateWithoutShim(record: JobRecord, runtimeOf: JobListOptions['runtimeOf']): Promise<StateInRuntime> {
   const runtime = await runtimeOf(record);
-  const state = (await runtime.listStates?.())?.get(record.jobId);
-  return state ?? (record.phase === 'accepted' ? 'waiting' : 'ended');
+  const found = (await runtime.listStates?.())?.get(record.jobId);
+  return found ?? { state: record.phase === 'accepted' ? 'waiting' : 'ended' };
 }
 
 /** Reads the shim's state, because asking an engine is slow: a shim lives as long as its job. */

@@ -123,6 +123,12 @@ export interface JobExit {
   unseenRemedy?: string | undefined;
 }
 
+export interface StateInRuntime {
+  state: 'waiting' | 'running' | 'ended';
+  /** Why a job is still waiting, and the remedy, in sentences; undefined if nothing is known to be wrong. */
+  waitReason?: string | undefined;
+}
+
 /** A container with the label of this runner instance that belongs to no job in progress. */
 export interface UnmanagedContainer {
   id: string;
@@ -243,7 +249,7 @@ export interface Runtime {
    * Only for a runtime whose jobs have no shim: the states of this runner instance's jobs, by ID. A job that is not there was
    * not started, or has exited and was removed. @throws an error of the runtime
    */
-  listStates?(signal?: AbortSignal): Promise<ReadonlyMap<string, 'waiting' | 'running' | 'ended'>>;
+  listStates?(signal?: AbortSignal): Promise<ReadonlyMap<string, StateInRuntime>>;
   /**
    * The names of running containers that begin with `plan42-`, without the label of a runner like this one, such as those of
    * the Go runner. @throws RuntimeError

@@ -51,6 +51,7 @@ async function setUp(t: TestContext): Promise<Setting | undefined> {
 interface ListedJob {
   jobId: string;
   state: string;
+  waitReason: string | null;
   exitCode: number | null;
 }
 
@@ -168,6 +169,11 @@ suite('commands', { concurrency: false }, () => {
     await eventually(async () => (await runner.jobLog(jobIdOf(running)).catch(() => '')).includes('begun'), patienceMs);
     await untilPending(jobIdOf(pending));
     assert.match((await command(['job', 'logs', jobIdOf(pending)])).stderr, /has not started yet/);
+    const reasonOf = async (jobId: string) => (await listJobs(setting)).find((job) => job.jobId === jobId)?.waitReason;
+    const explained = /localhost\/plan42\/missing:1.*\. [A-Z].*\.$/;
+    await eventually(async () => explained.test((await reasonOf(jobIdOf(pending))) ?? ''), patienceMs);
+    assert.equal(await reasonOf(jobIdOf(running)), null);
+    assert.match((await command(['job', 'list', '-a', '-v'])).stdout, /\twaiting\t.*localhost\/plan42\/missing:1.*\./);
     for (const taskId of [running, pending]) {
       assert.match(await kill(jobIdOf(taskId)), /was killed\.\n$/);
       const { turn } = await untilOver(plane, taskId, patienceMs);

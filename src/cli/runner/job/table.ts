@@ -51,7 +51,7 @@ export function renderJobs(
     { title: 'Image', cell: (job) => printableLine(job.record?.image ?? '') },
     { title: 'Models', cell: ({ usage }) => (usage === undefined ? '' : describeTotals(usage)) },
     { title: 'Limits', cell: (job) => describeLimitStates(job.limits) },
-    { title: 'Reason', cell: (job) => printableLine(reasonOf(job.record) ?? '') },
+    { title: 'Reason', cell: (job) => printableLine(job.waitReason ?? reasonOf(job.record) ?? '') },
   ];
   return renderTable(jobs, verbose ? [...columns, ...more] : columns, terminalWidth(stdout));
 }
@@ -95,13 +95,14 @@ function limitAsJson({ limit, allowed, used }: LimitState) {
 
 /** As documented in docs/json-output.md. */
 export function jobsAsJson(jobs: readonly JobSummary[], store: JobStore) {
-  return jobs.map(({ jobId, taskId, turnIndex, title, state, record, limits, usage }) => ({
+  return jobs.map(({ jobId, taskId, turnIndex, title, state, waitReason, record, limits, usage }) => ({
     jobId,
     taskId,
     turnIndex,
     title,
     state,
     running: state === 'running',
+    waitReason: waitReason ?? null,
     createdAt: record?.acceptedAt ?? null,
     startedAt: record?.startedAt ?? null,
     endedAt: record?.endedAt ?? null,
