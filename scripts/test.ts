@@ -10,12 +10,14 @@
  * at once.
  */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { glob } from 'node:fs/promises';
 import { availableParallelism, constants } from 'node:os';
 import { relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { globalSetup, globalTeardown } from '../test/support/global-setup.ts';
+import { buildHelm, whyNoHelm } from '../test/support/kubernetes/helm.ts';
 import { buildTestbed, whyNoCluster } from '../test/support/kubernetes/testbed.ts';
 import { endOwnChildren, endRunProcesses, listRunProcesses, runVariable } from '../test/support/run-processes.ts';
 
@@ -57,6 +59,7 @@ const longestFiles = [
 // They run last, because the program of their cluster is built meanwhile, and after the others: each has a whole cluster, which
 // would take the processors from tests with limits of time.
 const isClusterTest = (file: string) => file.startsWith('test/kubernetes/');
+const helmFiles = ['chart', 'chart-values', 'image'].map((name) => `test/kubernetes/${name}.test.ts`);
 const missingPrerequisite = 'missing prerequisite: ';
 const isCi = process.env['CI'] === 'true';
 // More failures than these are not a matter of chance.
@@ -119,18 +122,29 @@ async function runAll(): Promise<Results> {
   const first = longestFiles.filter((file) => found.includes(file));
   const last = found.filter(isClusterTest);
   const ordered = [...first, ...found.filter((file) => !first.includes(file) && !last.includes(file))];
-  // A failure is reported by the tests, which build again.
-  if (last.length > 0 && (await whyNoCluster()) === '') buildTestbed().catch(() => {});
+  const built = buildForClusters(last);
   // Not by the test runner's own option, which only does it for the first run of a process.
   await globalSetup();
   try {
     // Many tests mostly wait for containers and processes, so two processors have time for three files.
     const before = await runTests(ordered, availableParallelism() + 1);
+    if (!stopping.signal.aborted) await Promise.race([built, once(stopping.signal, 'abort')]);
     const results = combine(before, await runTests(last, availableParallelism()));
     const isWorthRetrying = isCi && results.failed.size > 0 && results.failed.size <= maxRetried;
     return isWorthRetrying && !stopping.signal.aborted ? await retryFailed(results) : results;
   } finally {
     await globalTeardown();
+  }
+}
+
+/** Beside other tests, because a compiler would take the processors from those of clusters. */
+async function buildForClusters(testFiles: readonly string[]): Promise<void> {
+  const needsHelm = testFiles.some((file) => helmFiles.includes(file));
+  try {
+    if (testFiles.length > 0 && (await whyNoCluster()) === '') await buildTestbed();
+    if (needsHelm && (await whyNoHelm()) === '') await buildHelm();
+  } catch {
+    // The tests report it, because they build again.
   }
 }
 

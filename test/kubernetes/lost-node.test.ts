@@ -38,5 +38,8 @@ test('a job whose node is gone ends with that reason, and its log says that the 
   t.after(() => cluster.signalKubelet('SIGCONT'));
   const { turn } = await untilOver(plane, taskId, 400_000);
   assert.match(turn.ErrorMessage, /its node testbed was lost, or drained by a taint/, runner.log);
-  assert.match(await log(), /^begun\n\[plan42: output may be missing here: .*\]\n$/m);
+  assert.match(
+    await log(),
+    /^begun\n\[plan42: output may be missing here: .*\]\n\[plan42: agent stopped: its node testbed was lost, or drained by a taint\]\n$/m,
+  );
 });

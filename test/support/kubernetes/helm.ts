@@ -1,8 +1,8 @@
 /** Helm, built by Go from its module, once for each version. */
 import { execFile } from 'node:child_process';
-import { access, mkdir, rename } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { parseYaml } from '../../../src/runtimes/kubernetes/api/kubeconfig.ts';
@@ -39,7 +39,7 @@ export async function requiresHelm(t: Pick<TestContext, 'skip'>): Promise<boolea
   return why === '';
 }
 
-/** Returns the path of Helm. Builds it, in some minutes, if the cache has none. */
+/** Returns the path of Helm. Builds it, in some minutes, if the cache has none. Concurrent calls, also of other processes, wait for one build. */
 export async function buildHelm(): Promise<string> {
   const program = programPath();
   if (!(await exists(program))) await build(program);
@@ -64,14 +64,23 @@ export async function parseManifests(text: string): Promise<Manifest[]> {
   return (await Promise.all(documents.map((document) => parseYaml(document)))) as Manifest[];
 }
 
-/** In a folder of its own first, so that a killed build leaves no half of a program. */
+// One build at a time, also of several processes; the others find the program then. In a folder of its own first, so that a
+// killed build leaves no half of a program. Go inherits the lock, and so keeps it if this script is killed.
+const buildScript = `
+set -euo pipefail
+program=$1 module=$2
+mkdir -p "$(dirname "$program")"
+exec 9>"$program.lock"
+flock 9
+[[ ! -x $program ]] || exit 0
+CGO_ENABLED=0 GOBIN="$program.new" go install -trimpath "$module"
+mv "$program.new/helm" "$program"
+rmdir "$program.new"
+`;
+
 async function build(program: string): Promise<void> {
-  const folder = `${dirname(program)}.${process.pid}`;
-  await mkdir(folder, { recursive: true });
-  const env = { ...process.env, CGO_ENABLED: '0', GOBIN: folder };
-  await run('nice', ['-n', '10', 'go', 'install', '-trimpath', `helm.sh/helm/v4/cmd/helm@${version}`], { env });
-  await mkdir(dirname(program), { recursive: true });
-  await rename(join(folder, 'helm'), program);
+  const module = `helm.sh/helm/v4/cmd/helm@${version}`;
+  await run('nice', ['-n', '10', 'bash', '-c', buildScript, 'build-helm', program, module]);
 }
 
 function programPath(): string {
