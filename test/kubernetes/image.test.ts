@@ -290,13 +290,16 @@ suite('the image in a cluster', () => {
     const text = await logs();
     const timesOf = (pattern: RegExp) =>
       text.split('\n').flatMap((line) => (pattern.test(line) ? [Date.parse(line.split(' ')[0] ?? '')] : []));
-    const [leaseEnd = Number.NaN] = timesOf(/lease of another replica ended/).toSorted((a, b) => a - b);
+    const leaseEnds = timesOf(/lease of another replica ended/);
     const adopted = timesOf(/adopted job (?:of another replica|from previous run)/);
-    t.diagnostic(
-      `lease ended ${leaseEnd - killedAt} ms after the kill, jobs adopted after ${adopted.map((at) => at - killedAt).join(', ')} ms`,
-    );
+    const sinceKill = (times: number[]) => times.map((at) => at - killedAt).join(', ');
+    t.diagnostic(`ms after the kill: leases ended ${sinceKill(leaseEnds)}, jobs adopted ${sinceKill(adopted)}`);
     assert.ok(adopted.length > 0, text);
-    assert.ok(Math.max(...adopted) - leaseEnd < 30_000, text);
+    // On a busy machine, a replica may lose its Lease before, too.
+    for (const at of adopted) {
+      const leaseEnd = Math.max(...leaseEnds.filter((end) => end <= at));
+      assert.ok(at - leaseEnd < 30_000, text);
+    }
     const names = async (path: string) =>
       (await admin.request<{ items: Json[] }>('GET', path)).items.map(({ metadata }) => metadata.name);
     await eventually(async () => (await names(`/apis/batch/v1/namespaces/${namespace}/jobs`)).length === 0, patienceMs);
