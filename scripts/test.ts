@@ -59,7 +59,7 @@ const longestFiles = [
 // They run last, because the program of their cluster is built meanwhile, and after the others: each has a whole cluster, which
 // would take the processors from tests with limits of time.
 const isClusterTest = (file: string) => file.startsWith('test/kubernetes/');
-const helmFiles = ['chart', 'chart-values', 'image'].map((name) => `test/kubernetes/${name}.test.ts`);
+const helmFiles = new Set(['chart', 'chart-values', 'image'].map((name) => `test/kubernetes/${name}.test.ts`));
 const missingPrerequisite = 'missing prerequisite: ';
 const isCi = process.env['CI'] === 'true';
 // More failures than these are not a matter of chance.
@@ -139,7 +139,7 @@ async function runAll(): Promise<Results> {
 
 /** Beside other tests, because a compiler would take the processors from those of clusters. */
 async function buildForClusters(testFiles: readonly string[]): Promise<void> {
-  const needsHelm = testFiles.some((file) => helmFiles.includes(file));
+  const needsHelm = testFiles.some((file) => helmFiles.has(file));
   try {
     if (testFiles.length > 0 && (await whyNoCluster()) === '') await buildTestbed();
     if (needsHelm && (await whyNoHelm()) === '') await buildHelm();
