@@ -84,7 +84,7 @@ suite('a start', { concurrency: false }, () => {
       });
       const { stdout, exitCode } = await status(runner);
       assert.equal(exitCode, 0);
-      assert.match(stdout, /Running, degraded.*runtime not ready: /);
+      assert.match(stdout, /Running, degraded.*no job can start: /);
       assert.match(stdout, reason);
       await proxy.begin('none');
       await runner.logged(/runtime ready/, patienceMs);

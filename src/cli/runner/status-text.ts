@@ -71,7 +71,7 @@ const troubleNames = {
   unreachable: 'server unreachable or returning errors',
   refused: 'runner token rejected',
   disk: 'new jobs rejected',
-  runtime: 'runtime not ready',
+  runtime: 'no job can start',
 };
 
 function describeRunner(runner: RunnerStatus, outdated: Outdated | null, style: Style): Line[] {
