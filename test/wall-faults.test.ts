@@ -129,7 +129,7 @@ async function attempt(t: TestContext, name: 'docker' | 'podman', fault: Fault):
   try {
     await runtime.start(job);
     const exit = await runtime.wait(job);
-    reason = exit.startError ?? `started, exit code ${exit.exitCode}`;
+    reason = exit.startError ?? `started: ${JSON.stringify(exit)}`;
   } catch (error) {
     reason = (error as Error).message;
   } finally {
@@ -162,7 +162,8 @@ async function attemptRootless(t: TestContext, fault: Fault): Promise<void> {
   const end = await job.startRunner().end;
   assert.ok(end);
   const log = await job.log();
-  assert.match('refused' in end ? end.refused : (end.startError ?? 'started'), fault.reason, log);
+  const reason = 'refused' in end ? end.refused : (end.startError ?? `started: ${JSON.stringify(end)}`);
+  assert.match(reason, fault.reason, log);
   assert.doesNotMatch(log, /the agent ran/);
   assert.equal(await exists(job.egressFolder), false, 'the gateway’s folder is left');
   const { command, env } = podman.command('ps', '--all', '--quiet', '--filter', `name=${job.jobId}`);

@@ -2,7 +2,7 @@
 #pragma once
 #include "../../lib/c/system.h"
 
-/* refuse.c: ends the program. */
+/* refuse.c: ends the program, before the agent has begun. */
 _Noreturn void leave(int code);
 /* Prints why the wall does not stand, and exits. The runner looks for this line and this exit code. */
 _Noreturn void refuse(const char *reason, ...);
