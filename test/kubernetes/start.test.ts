@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
 import { agentImage, loadAgentImages } from '../support/kubernetes/agent-image.ts';
 import { requiresCluster } from '../support/kubernetes/cluster.ts';
 import { type Outage, OutageProxy } from '../support/kubernetes/outage-proxy.ts';
@@ -151,7 +152,9 @@ suite('a start', { concurrency: false }, () => {
     await runner.logged(warned, patienceMs);
     const { body } = await setting.health();
     assert.deepEqual(body, { phase: 'degraded', problems: ['runtime'], warnings: [] });
-    assert.match((await status(runner)).stdout, /Running, degraded.*the cluster refuses the Job of a task/);
+    // Commands are served a moment later.
+    const shown = /Running, degraded.*no job can start: the cluster refuses the Job of a task/;
+    await eventually(async () => shown.test((await status(runner)).stdout), patienceMs);
     assert.doesNotMatch(runner.log, /runner ready/);
     await writeFile(setting.templateFile, 'spec: { hostPID: true }');
     await runner.logged(/runner ready/, patienceMs);
