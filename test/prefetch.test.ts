@@ -43,8 +43,12 @@ suite('an image of images.prefetch', { concurrency: 2 }, () => {
       [held, hold] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       await using runner = await RunnerProcess.start({ ...options, folder: killed.folder });
       await runner.ready();
+      // Not only by what dockerd still does for a client that is gone.
+      const pulls = await eventually(async () => {
+        const found = await pullsOf(image);
+        return found.length > 0 && found;
+      }, patienceMs);
       await held.promise;
-      const pulls = await pullsOf(image);
       const task = await startTask(plane, image);
       // The job needs a pull, and waits for the same one.
       const pending = join(runner.folder, 'state/images', `pull.${jobIdOf(task)}.json`);
@@ -61,5 +65,5 @@ suite('an image of images.prefetch', { concurrency: 2 }, () => {
 
 async function pullsOf(image: string): Promise<string[]> {
   const lines = await Promise.all((await listProcesses()).map(({ pid }) => commandLine(pid)));
-  return lines.filter((line) => line.includes(` ${image} `));
+  return lines.filter((line) => line.includes(' pull ') && line.includes(` ${image} `));
 }

@@ -1,4 +1,5 @@
 /** The end of a job: why it did not start, its final status, and what is removed. */
+import type { UsageTotals } from '../gateway/models/usage.ts';
 import { loggable } from '../github/errors.ts';
 import { systemClock } from '../lib/clock.ts';
 import { formatError } from '../lib/errors.ts';
@@ -50,15 +51,27 @@ function explainFailure(error: unknown, context: JobContext): EndReason & { fail
 
 /** Reports the final status and cleans up; then nothing is left to do for the job. */
 export async function finishJob(record: JobRecord, context: JobContext): Promise<void> {
-  const { store, turn, networks, usages, logger, detach, claim } = context;
-  const { jobId, failure = 'The agent has exited.' } = record;
-  const endedAt = new Date(record.endedAt ?? systemClock.date().getTime());
+  const { store, logger, detach, claim } = context;
   // Before the report, which can take days.
-  await store.removeInput(jobId);
+  await store.removeInput(record.jobId);
   const isRecorded = await tryToUpdate(record, context);
   // From here on, every replica that takes the job reports the same end.
   await claim.noteEnded(record, detach);
-  // In parallel: the server can be unreachable, and so can the engine.
+  const usage = await reportAndRemove(record, isRecorded, context);
+  await claim.release(detach);
+  const archive = () => store.finish({ ...record, ...(usage && { usage }) });
+  await retryForever(archive, { failure: 'cannot archive job record, retrying', logger, signal: detach });
+  logger.info('job finished');
+}
+
+async function reportAndRemove(
+  record: JobRecord,
+  isRecorded: boolean,
+  context: JobContext,
+): Promise<UsageTotals | undefined> {
+  const { turn, networks, usages, detach, claim } = context;
+  const { failure = 'The agent has exited.' } = record;
+  const endedAt = new Date(record.endedAt ?? systemClock.date().getTime());
   const failTurn = async () => {
     await claim.prove(detach);
     await networks.flush(record, detach);
@@ -70,11 +83,9 @@ export async function finishJob(record: JobRecord, context: JobContext): Promise
     const [usage] = await Promise.all([usages.finish(record, detach), networks.finish(record, detach)]);
     return usage;
   };
+  // In parallel: the server can be unreachable, and so can the engine.
   const [, usage] = await Promise.all([failTurn(), removeJob()]);
-  await claim.release(detach);
-  const archive = () => store.finish({ ...record, ...(usage && { usage }) });
-  await retryForever(archive, { failure: 'cannot archive job record, retrying', logger, signal: detach });
-  logger.info('job finished');
+  return usage;
 }
 
 async function cleanUp(record: JobRecord, isRecorded: boolean, context: JobContext): Promise<void> {

@@ -12,7 +12,7 @@ import type { Runtime } from '../runtimes/runtime.ts';
 import { agentServerUrl } from './agent-server.ts';
 import { type Arrival, Arrivals, compareArrival } from './arrivals.ts';
 import { type JobClaim, soleClaim } from './claims/claim.ts';
-import { dropJob, restoreJob } from './claims/restore-job.ts';
+import { leaveJob, restoreJob } from './claims/restore-job.ts';
 import { SharedClaims } from './claims/shared-claims.ts';
 import type { SharedJob } from './claims/shared-job.ts';
 import type { SecretConfig } from './credentials/collect.ts';
@@ -234,8 +234,7 @@ export class Jobs implements AsyncDisposable {
         logger.warn('shared record of job was deleted, saved it again', { job_id: jobId });
         continue;
       }
-      logger.info('job was taken by another replica', { job_id: jobId });
-      await dropJob(jobId, store);
+      await leaveJob(record, store, logger.with({ job_id: jobId }));
     }
     for (const [jobId, { job, isOwn }] of taken) {
       // Another replica may have continued it since.
@@ -385,16 +384,17 @@ export class Jobs implements AsyncDisposable {
       })
       .catch(async (error: unknown) => {
         if (!isAbort(error, detach)) logger.error('job failed, leaving it until next start', { error });
-        else if (claim.lost.aborted) await this.#leave(jobId, logger);
+        else if (claim.lost.aborted) await this.#leave(record, logger);
       })
       .finally(() => this.#active.delete(jobId));
     this.#active.set(jobId, { runtime, turn: watched, claim, cancel, done });
   }
 
   /** Another replica continues the job. */
-  async #leave(jobId: string, logger: Logger): Promise<void> {
-    logger.warn('job was taken by another replica');
-    await dropJob(jobId, this.#options.store).catch((error: unknown) => logger.warn('cannot remove job', { error }));
+  async #leave(record: JobRecord, logger: Logger): Promise<void> {
+    const { store } = this.#options;
+    const leave = async () => leaveJob(await store.readActive(record.jobId).catch(() => record), store, logger);
+    await leave().catch((error: unknown) => logger.warn('cannot remove job', { error }));
   }
 
   #noteWaiting(): Disposable {

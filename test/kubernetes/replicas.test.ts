@@ -128,7 +128,8 @@ suite('replicas', { concurrency: false }, () => {
     await using setting = await startReplicas(t);
     if (!setting) return;
     const [first, second] = setting.replicas;
-    const tasks = await startTasks(setting, [120, 130, 280, 290]);
+    // Longer than the short outage: none ends while the second one begins, after which it could be reported twice.
+    const tasks = await startTasks(setting, [350, 360, 370, 380]);
     await eventually(async () => (await jobsOf(first)).length > 0 && (await jobsOf(second)).length > 0, patienceMs);
     const [mine] = await jobsOf(first);
     const task = tasks.find(({ jobId }) => jobId === mine);
@@ -149,6 +150,27 @@ suite('replicas', { concurrency: false }, () => {
     await first.runner.logged(/job was taken by another replica/, patienceMs);
     await assertReportedOnce(setting, tasks);
     assert.ok(lost.every(({ id }) => setting.finalReports(id)[0] === 1));
+  });
+
+  test('a replica that loses the API server right after its report keeps the log, and no report is lost', async (t) => {
+    await using setting = await startReplicas(t);
+    if (!setting) return;
+    const [first, second] = setting.replicas;
+    const tasks = await startTasks(setting, [40, 41, 42, 43]);
+    const isReported = async () => tasks.some(({ id }) => setting.finalReports(id).includes(0));
+    await eventually(isReported, patienceMs);
+    await first.toCluster.begin('hang');
+    await second.runner.logged(/lease of another replica ended/, patienceMs);
+    for (const { id } of tasks) await untilOver(setting.plane, id, patienceMs);
+    await first.toCluster.begin('none');
+    await eventually(async () => (await setting.leftInCluster()).length === 0, patienceMs);
+    await eventually(async () => (await jobsOf(first)).length === 0, patienceMs);
+    for (const task of tasks) {
+      assert.equal(setting.finalReports(task.id).length, 1, task.jobId);
+      const logs: string[] = await Promise.all(setting.replicas.map(async (replica) => logOf(replica, task)));
+      const whole = logs.filter((log) => log.includes(`${expectedLines(task.count).join('\n')}\n`));
+      assert.ok(whole.length > 0, `${task.jobId}: ${JSON.stringify(logs)}`);
+    }
   });
 
   test('tasks that are created while no replica reaches the API server run after that', async (t) => {

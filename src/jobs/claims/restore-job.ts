@@ -1,6 +1,7 @@
 /** Writes a job of another replica to the disk of this one, from where it is continued like a job of an earlier run. */
 import { systemClock } from '../../lib/clock.ts';
 import { formatBytes } from '../../lib/format-bytes.ts';
+import type { Logger } from '../../lib/logger.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
 import { removeLog } from '../../shim/job-log.ts';
 import type { JobRecord } from '../record.ts';
@@ -16,7 +17,9 @@ export interface RestoreDeps {
 export async function restoreJob(jobId: string, job: SharedJob, deps: RestoreDeps): Promise<void> {
   const { store, runtime } = deps;
   const paths = store.paths(jobId);
-  await dropJob(jobId, store);
+  // An agent that has ended is not read again: this replica may have its whole log from an earlier time.
+  if (job.record.phase === 'ended') await store.drop(jobId);
+  else await dropJob(jobId, store);
   const { agentToken, request, killed } = job;
   let record: JobRecord = { ...job.record, shared: true };
   await store.create(record, { request: request ?? '{}', agentToken });
@@ -29,8 +32,20 @@ export async function restoreJob(jobId: string, job: SharedJob, deps: RestoreDep
   await store.update(record);
 }
 
+/** Leaves a job to the replica that has taken it. */
+export async function leaveJob(record: JobRecord, store: JobStore, logger: Logger): Promise<void> {
+  if (record.phase === 'ended') {
+    // That one may find nothing in the runtime any more: then only this replica has the log.
+    logger.warn('job was taken by another replica after its end, keeping its log');
+    await store.finish(record);
+  } else {
+    logger.warn('job was taken by another replica');
+    await dropJob(record.jobId, store);
+  }
+}
+
 /** Removes what this replica has of a job that is another replica's, its log included: that one reads it again. */
-export async function dropJob(jobId: string, store: JobStore): Promise<void> {
+async function dropJob(jobId: string, store: JobStore): Promise<void> {
   await store.drop(jobId);
   await removeLog(store.paths(jobId).logFile, async () => false);
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../../test/support/eventually.ts';
@@ -133,14 +134,45 @@ describe('jobs that replicas share', () => {
   test('a job that another replica has taken is left alone, and not reported', async () => {
     const record = await setting.accept();
     await setting.running(record);
-    replicas.isCertain = false;
-    setting.runtime.end(record.jobId, { exitCode: 4 });
-    await delay(50);
+    await writeFile(setting.store.paths(record.jobId).logFile, 'line 1\n');
     replicas.lose(record.jobId);
     await eventually(async () => !(await isHere(record)) && setting.jobs.count === 0);
     assert.equal(setting.failureOf(record), '');
     assert.ok(!setting.runtime.calls.includes(`remove ${record.jobId}`));
     assert.equal(await exists(setting.store.paths(record.jobId).logFile), false);
+  });
+
+  test('one that is taken after its end keeps its log, also if this replica takes it again', async () => {
+    const record = await setting.accept();
+    await setting.running(record);
+    const { logFile } = setting.store.paths(record.jobId);
+    await writeFile(logFile, 'line 1\n');
+    replicas.isCertain = false;
+    setting.runtime.end(record.jobId, { exitCode: 4 });
+    const isEnded = async () => (await setting.store.readActive(record.jobId)).phase === 'ended';
+    await eventually(isEnded);
+    const content = JSON.stringify({ ...shared(record), record: await setting.store.readActive(record.jobId) });
+    replicas.lose(record.jobId);
+    await eventually(async () => !(await isHere(record)) && setting.jobs.count === 0);
+    assert.equal(setting.failureOf(record), '');
+    assert.equal((await setting.store.readFinished(record.jobId)).endCode, 'exited');
+    assert.equal(await readFile(logFile, 'utf8'), 'line 1\n');
+    replicas.isCertain = true;
+    replicas.take(record.jobId, content);
+    await eventually(async () => setting.failureOf(record) !== '' && setting.jobs.count === 0);
+    assert.equal(await readFile(logFile, 'utf8'), 'line 1\n');
+  });
+
+  test('so does one that is taken while the runner does not run', async () => {
+    const ended = { ...makeRecord(), shared: true, phase: 'ended', endCode: 'exited' } as const;
+    await setting.store.create(ended, { request: '{}', agentToken: 'p42a_secret' });
+    const { logFile } = setting.store.paths(ended.jobId);
+    await writeFile(logFile, 'line 1\n');
+    await setting.restart();
+    assert.equal(await isHere(ended), false);
+    assert.equal(setting.failureOf(ended), '');
+    assert.deepEqual(await setting.store.listFinished(), [ended.jobId]);
+    assert.equal(await readFile(logFile, 'utf8'), 'line 1\n');
   });
 
   test('a job of a replica that stopped is started, with an empty disk', async () => {
