@@ -43,12 +43,12 @@ suite('an image of images.prefetch', { concurrency: 2 }, () => {
       [held, hold] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       await using runner = await RunnerProcess.start({ ...options, folder: killed.folder });
       await runner.ready();
-      // Not only by what dockerd still does for a client that is gone.
+      await held.promise;
+      // What is held may be what dockerd still does for the client that is gone.
       const pulls = await eventually(async () => {
         const found = await pullsOf(image);
         return found.length > 0 && found;
       }, patienceMs);
-      await held.promise;
       const task = await startTask(plane, image);
       // The job needs a pull, and waits for the same one.
       const pending = join(runner.folder, 'state/images', `pull.${jobIdOf(task)}.json`);
