@@ -44,7 +44,7 @@ suite('an image of images.prefetch', { concurrency: 2 }, () => {
       await using runner = await RunnerProcess.start({ ...options, folder: killed.folder });
       await runner.ready();
       await held.promise;
-      // What is held may be what dockerd still does for the client that is gone.
+      // The registry may hold a request that dockerd still makes for the client that is gone.
       const pulls = await eventually(async () => {
         const found = await pullsOf(image);
         return found.length > 0 && found;
