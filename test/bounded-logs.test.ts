@@ -8,7 +8,7 @@ import { eventually } from './support/eventually.ts';
 import { checkBoundedLog, logLimits, testBoundedLog } from './support/job-suites/bounded-log.ts';
 import { seededRandom } from './support/random.ts';
 import { RunnerProcess } from './support/runner-process.ts';
-import { jobIdOf, startTask, untilOver } from './support/tasks.ts';
+import { jobIdOf, startTask } from './support/tasks.ts';
 
 const mib = 2 ** 20;
 const maxLogMib = 8;
@@ -17,9 +17,6 @@ const last = 10_500_000;
 
 // Kills come before this position of the output, so that the job is still running.
 const latestKill = 70 * mib;
-
-// Ten times what 81 MiB and five restarts take on a machine that is not busy.
-const maxJobMs = 4 * 60_000;
 
 for (const name of ['podman', 'docker'] as const) testBoundedLog(name);
 
@@ -37,8 +34,9 @@ test('the log of a host job has no gap if its runner is killed at random moments
   await using first = await RunnerProcess.start(options);
   await first.ready();
   const taskId = await startTask(plane, 'example/agent');
+  // Outside of the kills, as the end of a runner removes the folder with the log, which is still being read when they are over.
+  await using runners = new AsyncDisposableStack();
   const kill = async () => {
-    await using runners = new AsyncDisposableStack();
     let runner = first;
     for (const moment of moments) {
       await eventually(async () => (await newestOffset(first, taskId)) >= moment);
@@ -46,7 +44,6 @@ test('the log of a host job has no gap if its runner is killed at random moments
       runner = runners.use(await RunnerProcess.start({ ...options, folder: first.folder }));
     }
     await runner.ready();
-    await untilOver(plane, taskId, maxJobMs);
   };
   const [dropped] = await Promise.all([checkBoundedLog(plane, first, { taskId, maxLogMib, last }), kill()]);
   assert.ok(dropped > 0);
