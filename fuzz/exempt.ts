@@ -133,6 +133,7 @@ export const exemptions: Readonly<Record<string, string>> = {
   'runtimes/kubernetes/paths.ts#pathOf': 'encodes its text',
   'runtimes/kubernetes/create.ts#isTransient': 'looks at the status only',
   'runtimes/kubernetes/watch/watch-events.ts#readEvents': 'splits responses of the API server at line feeds',
+  'runtimes/engine/log-driver.ts': 'joins a path and passes on a command',
   'runtimes/kubernetes/api/': 'its texts are paths that we make and the kubeconfig of the operator; responses are JSON',
   'runtimes/engine/run-arguments.ts': 'passes on options, and an image that parseImageReference has accepted',
   'server/http/body.ts#clearedLevel': 'compares with the empty text',

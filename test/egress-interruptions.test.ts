@@ -187,13 +187,14 @@ suite('the engine', { concurrency: 2 }, () => {
   });
 
   for (const name of ['podman', 'rootless podman'] as const)
-    test(`${name} has no daemon: a job whose monitor (conmon) is killed ends with its wall`, async (t) => {
+    test(`${name} has no daemon: a job whose monitor (conmon) is killed goes on behind its wall`, async (t) => {
       await using running = await startRunning(t, name);
       if (!running) return;
       const monitors = await processesWith(` -n ${running.job.jobId} `);
       assert.ok(monitors.some(({ line }) => line.includes('conmon')));
       for (const { pid, line } of monitors) if (line.includes('conmon')) process.kill(pid, 'SIGKILL');
-      const end = await running.end;
+      await running.becomes('online');
+      const end = await running.finish();
       assert.match(JSON.stringify(end), /"unseenBecause":".*conmon/);
       assert.deepEqual(await processesWith(running.job.given), []);
     });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { RuntimeError } from '../src/runtimes/runtime.ts';
 import { launchedAtMs, readState } from '../src/shim/shim.ts';
-import { killShim, setUpEngineJob as setUp } from './support/engine-job.ts';
+import { killShim, setUpEngineJob as setUp, startAndWrite } from './support/engine-job.ts';
 import { eventually } from './support/eventually.ts';
 
 for (const name of ['podman', 'docker'] as const) {
@@ -51,9 +51,8 @@ for (const name of ['podman', 'docker'] as const) {
     test('a kill works without client and shim', async (t) => {
       await using setting = await setUp(t, name, { commands: `trap '' TERM; echo begun; while :; do sleep 0.1; done` });
       if (!setting.runtime) return;
-      const { runtime, job, log } = setting;
-      await runtime.start(job);
-      await eventually(async () => (await log()).includes('begun'));
+      const { runtime, job } = setting;
+      await startAndWrite(setting, 'begun');
       await killShim(job);
       const waiting = runtime.wait(job);
       await runtime.kill(job, 300);
@@ -64,9 +63,8 @@ for (const name of ['podman', 'docker'] as const) {
     test('a job without its shim has the exit code of its container', async (t) => {
       await using setting = await setUp(t, name, { commands: 'echo begun; sleep 3; exit 6' });
       if (!setting.runtime) return;
-      const { runtime, job, log } = setting;
-      await runtime.start(job);
-      await eventually(async () => (await log()).includes('begun'));
+      const { runtime, job } = setting;
+      await startAndWrite(setting, 'begun');
       await killShim(job);
       assert.equal((await runtime.wait(job)).exitCode, 6);
     });
@@ -74,9 +72,8 @@ for (const name of ['podman', 'docker'] as const) {
     test('a container that was removed from outside counts as exited, not as failed to start', async (t) => {
       await using setting = await setUp(t, name, { commands: 'echo begun; sleep 60' });
       if (!setting.runtime) return;
-      const { runtime, job, log, engine } = setting;
-      await runtime.start(job);
-      await eventually(async () => (await log()).includes('begun'));
+      const { runtime, job, engine } = setting;
+      await startAndWrite(setting, 'begun');
       await engine('rm', '--force', job.jobId);
       const exit = await runtime.wait(job);
       assert.equal(exit.startError, undefined);

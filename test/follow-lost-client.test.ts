@@ -5,8 +5,14 @@ import { suite, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { JobStore } from '../src/jobs/store.ts';
 import { readState } from '../src/shim/shim.ts';
-import { type EngineJob, killClient, releaseAgent, runUntilReleased, setUpEngineJob } from './support/engine-job.ts';
-import { eventually } from './support/eventually.ts';
+import {
+  type EngineJob,
+  killClient,
+  releaseAgent,
+  runUntilReleased,
+  setUpEngineJob,
+  startAndWrite,
+} from './support/engine-job.ts';
 import { makeRecord } from './support/job-record.ts';
 import { runCli } from './support/run-cli.ts';
 import { makeTempDir } from './support/temp-dir.ts';
@@ -73,8 +79,7 @@ async function setUp(t: TestContext, name: 'docker' | 'podman'): Promise<Setting
   const record = makeRecord({ runtime: name, phase: 'started', instanceId: 'test' });
   await store.create(record, { request: '{}', agentToken: 't' });
   Object.assign(setting.job, store.paths(record.jobId));
-  await setting.runtime.start(setting.job);
-  await eventually(async () => (await setting.log()).includes('begun'));
+  await startAndWrite(setting, 'begun');
   await killClient(setting.job);
   assert.equal((await readState(setting.job.folder)).phase, 'exited');
   const owned = undo.move();

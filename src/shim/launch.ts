@@ -34,6 +34,8 @@ export interface Launch {
   command: readonly string[];
   env: NodeJS.ProcessEnv;
   cwd: string;
+  /** The path of a named pipe through which the output goes, for commands whose processes outlive the shim. */
+  outputPipe?: string | undefined;
   /** The shell that runs the shim. */
   shell?: string;
   /** Whether the log writer gets its program in C, where there is one. Without it, it does the same with `dd`. */
@@ -45,7 +47,8 @@ export interface Launch {
  * output to the job's log and records its exit code, whether or not this process is alive.
  * @throws LaunchError if the job was launched before
  */
-export async function launch({ job, command, env, cwd, shell = '/bin/sh', hasCopier = true }: Launch): Promise<void> {
+export async function launch(given: Launch): Promise<void> {
+  const { job, command, env, cwd, outputPipe = '', shell = '/bin/sh', hasCopier = true } = given;
   const { phase } = await readState(job.folder);
   if (phase !== 'none' && phase !== 'new') throw launchedBefore(job);
   await using request = await open(job.requestFile, 'r');
@@ -54,7 +57,8 @@ export async function launch({ job, command, env, cwd, shell = '/bin/sh', hasCop
     throw ['EEXIST', 'ENOENT'].includes(errorCode(error) ?? '') ? launchedBefore(job) : error;
   });
   if (hasCopier) await writeLogCopier(job.folder);
-  const args = [shimName, job.folder, job.logFile, String(job.maxLogBytes), shell, logWriterScript, ...command];
+  const forLog = [job.logFile, String(job.maxLogBytes), outputPipe, shell, logWriterScript];
+  const args = [shimName, job.folder, ...forLog, ...command];
   await spawnDetached(shell, ['-c', shimScript, ...args], { requestFd: request.fd, env, cwd });
 }
 

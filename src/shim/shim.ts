@@ -8,7 +8,7 @@ export {
   startCompanion,
   stopCompanion,
 } from './companion.ts';
-export { type JobPaths, LaunchError, launch } from './launch.ts';
+export { type JobPaths, type Launch, LaunchError, launch } from './launch.ts';
 export { createLogInput, type LogInput, logLinesFile } from './log-input.ts';
 export { isLogWritten, isRunning, isShim, killCommand, listJobProcesses } from './processes.ts';
 export { programCommand } from './program.ts';

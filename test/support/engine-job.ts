@@ -39,6 +39,16 @@ export async function releaseAgent({ engine, job }: Pick<EngineJob, 'engine' | '
   await engine('kill', '--signal', 'USR1', job.jobId);
 }
 
+/** Starts the job; resolves when its agent has written `text`. */
+export async function startAndWrite({ runtime, job, log, engine }: EngineJob, text: string): Promise<void> {
+  await runtime.start(job);
+  await eventually(async () => (await log()).includes(text));
+  // Output can come before the client has noted that the container runs.
+  const isRunning = async () =>
+    (await engine('container', 'inspect', '--format', '{{.State.Running}}', job.jobId)).trim() === 'true';
+  await eventually(isRunning);
+}
+
 const createRuntime = { docker: createDockerRuntime, podman: createPodmanRuntime };
 
 /** Kills the shim, as the kernel does if memory runs out. */

@@ -206,7 +206,8 @@ export function createAppleRuntime({
       const authorities = await authorityOptions(job, caFile, engine);
       const given = await givenOptions(job, engineSettings);
       const args = runArguments(job, [...given, ...variableOptions(job.variables ?? {}), ...authorities]);
-      await launchClient(job, [command, ...args], containerCommandEnvironment(env, { pullsItself: false }), signal);
+      const commandEnv = containerCommandEnvironment(env, { pullsItself: false });
+      await launchClient(job, { command: [command, ...args], env: commandEnv }, signal);
     },
     wasStarted: (job) => shim.wasStarted(job.folder),
     createdContainer: hasContainerId,

@@ -2,7 +2,7 @@
 import { chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandOptions, CommandResult } from '../../lib/run-command.ts';
-import type { JobPaths } from '../../shim/shim.ts';
+import type { JobPaths, Launch } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import type { StartOptions } from '../runtime.ts';
 
@@ -52,12 +52,11 @@ export async function hasContainerId(job: JobPaths): Promise<boolean> {
  */
 export async function launchClient(
   job: StartOptions,
-  command: readonly string[],
-  env: NodeJS.ProcessEnv,
+  client: Pick<Launch, 'command' | 'env'> & Partial<Pick<Launch, 'outputPipe'>>,
   signal?: AbortSignal,
 ): Promise<void> {
   await job.beforeLaunch?.();
-  await shim.launch({ job, command, env, cwd: job.folder });
+  await shim.launch({ job, ...client, cwd: job.folder });
   await shim.waitForStart(job.folder, () => hasContainerId(job), signal);
   // Engines create it readable for all users.
   await chmod(containerIdFile(job), 0o600).catch(() => {});

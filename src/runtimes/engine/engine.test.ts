@@ -198,6 +198,21 @@ describe('the command of a job', { concurrency: true }, () => {
       assert.deepEqual(option(args, '--log-driver'), [driver]);
     }
   });
+
+  test('lets podman give the agent the pipe of its log if it can', async () => {
+    const remote = { 'version --format {{if .Server}}true{{end}}': print('true') };
+    for (const [version, more, driver] of [
+      ['podman version 4.3.0', {}, 'passthrough'],
+      ['podman version 5.10.1-rhel', {}, 'passthrough'],
+      ['podman version 4.2.9', {}, 'none'],
+      ['podman version 3.4.4', {}, 'none'],
+      ['podman version 5.0.0', remote, 'none'],
+      ['?', {}, 'none'],
+    ] as const) {
+      const args = await runArguments('podman', '', { ...more, '--version': print(version), 'version *': ':' });
+      assert.deepEqual(option(args, '--log-driver'), [driver], version);
+    }
+  });
 });
 
 describe('the exit of a job', { concurrency: true }, () => {

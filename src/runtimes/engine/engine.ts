@@ -6,7 +6,6 @@ import { systemClock } from '../../lib/clock.ts';
 import { errorCode, formatError, UserError } from '../../lib/errors.ts';
 import { exists } from '../../lib/files.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { readTextIfExists } from '../../lib/read-file.ts';
 import { isCommandInstalled, runCommand } from '../../lib/run-command.ts';
 import { readLogTail } from '../../shim/job-log.ts';
 import type { JobPaths } from '../../shim/shim.ts';
@@ -43,10 +42,11 @@ import type { ImagesVersion } from './images-version.ts';
 import { type Container, inspectContainer } from './inspect.ts';
 import { killContainer } from './kill.ts';
 import { listLeftovers } from './leftovers.ts';
+import { clientOf, createLogDriverChoice } from './log-driver.ts';
 import { pullByPolicy } from './pull.ts';
 import { recently } from './recently.ts';
-import { keptLogDriver } from './resume-log.ts';
 import { runArguments } from './run-arguments.ts';
+import { isSelinuxEnforcing } from './selinux.ts';
 import { SharedPulls } from './shared-pulls.ts';
 import { listForeign, listUnmanaged, removeUnmanaged } from './unmanaged.ts';
 import { waitBehindWall } from './wait-behind-wall.ts';
@@ -62,6 +62,8 @@ export interface Engine {
   probe: readonly string[];
   /** Prints `true` if containers keep running while the daemon is restarted; their clients don't. */
   outlivesDaemon?: readonly string[];
+  /** Prints its version, which tells whether it can give a container the pipes of its client. */
+  passesPipes?: { query: readonly string[]; isAble: (printed: string) => boolean };
   /** The name of the process that monitors each container, if there is one. */
   monitors?: string;
   remedy: { install: string; start: string };
@@ -109,9 +111,8 @@ export interface RuntimeOptions {
 
 // As in the script of the shim.
 const niceness = 5;
-// The location changes only with the configuration of the engine's client, a daemon can be restarted with another one at any time.
+// It changes only with the configuration of the engine's client.
 const locationLifetimeMs = 60_000;
-const daemonLifetimeMs = 10_000;
 
 // Podman before 5 loses an out-of-memory kill on cgroups v1, but its monitor leaves this in its working directory.
 const conmonOomFile = 'oom';
@@ -151,10 +152,8 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
   const images = createEngineImages(run, engine.imagesVersion?.(run));
   const pulls = new SharedPulls();
   const findLocation = recently(() => query(run, engine.location.query), locationLifetimeMs);
-  const findOutlivesDaemon = recently(
-    async () => engine.outlivesDaemon && query(run, engine.outlivesDaemon),
-    daemonLifetimeMs,
-  );
+  const { outlivesDaemon, passesPipes } = engine;
+  const chooseLogDriver = createLogDriverChoice({ run, outlivesDaemon, passesPipes, isRemote });
   const engineSettings = { settings: limits, guard: { protectedPaths, env }, engine: engine.name, isRemote };
   const { findRoute } = engine;
   const agentNetwork = createAgentNetwork({ network: limits.network, findRoute, run, isRemote, env });
@@ -165,8 +164,8 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     signal?: AbortSignal,
     beforePull?: () => Promise<void>,
   ): Promise<PullResult> {
-    // The start needs them, and they are ready by then.
-    void findOutlivesDaemon().catch(() => {});
+    // The start needs it, and it is ready by then.
+    void chooseLogDriver().catch(() => {});
     const result = await pullByPolicy(image, policy, {
       findLocal: () => images.findLocal(image, signal),
       beforePull,
@@ -205,7 +204,7 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
     const options = ['--log-driver', logDriver, ...given, ...own, ...variables.options, ...authorities, ...network];
     const args = runArguments(job, options, { limits: { ...limits, capabilities }, instanceId, wall: raised?.wall });
     const commandEnv = { ...containerCommandEnvironment(env, engine), ...variables.env };
-    await launchClient(job, [engine.command, ...args], commandEnv, signal);
+    await launchClient(job, { ...clientOf(job, logDriver, [engine.command, ...args]), env: commandEnv }, signal);
   }
 
   // Without new privileges, another user cannot become root, so the capabilities would only make it one.
@@ -262,11 +261,6 @@ export function createEngineRuntime(engine: Engine, options: RuntimeOptions): Ru
       'SELinux may deny containers the connection to the gateway',
       'Allow it: see docs/security.md about SELinux.',
     );
-  }
-
-  // The client writes the job's log. The engine keeps another, bounded one only where the client may be lost.
-  async function chooseLogDriver(): Promise<string> {
-    return (await findOutlivesDaemon()) === 'true' ? keptLogDriver : 'none';
   }
 
   async function wait(job: JobPaths, signal?: AbortSignal): Promise<JobExit> {
@@ -370,10 +364,6 @@ const inVirtualMachine = /\/\.(?:docker\/desktop|rd|colima|lima|orbstack)\//;
 
 function cannotLimit(why: string, remedy: string): UserError {
   return new UserError(`cannot limit the network of the job: ${why}`, { remedy });
-}
-
-async function isSelinuxEnforcing(): Promise<boolean> {
-  return (await readTextIfExists('/sys/fs/selinux/enforce').catch(() => undefined))?.trim() === '1';
 }
 
 /** Whether an exit code is that of docker or podman itself and not of the command they ran. */

@@ -17,6 +17,8 @@ const podman: Engine = {
   printsPulledId: true,
   imagesVersion: podmanImagesVersion,
   pullsItself: true,
+  // Its driver `passthrough` came with 4.0, but not yet with the monitors of all distributions.
+  passesPipes: { query: ['--version'], isAble: (printed) => isSince(printed, [4, 3]) },
   // Podman passes proxies by default, and everything if containers.conf asks for it.
   givesCapabilitiesToUsers: true,
   ownEnvironment: ['--http-proxy=false', '--env-host=false'],
@@ -38,6 +40,13 @@ const podman: Engine = {
   selinux: { query: ['info', '--format', '{{.Host.Security.SELinuxEnabled}}'], pattern: /true/ },
   storageFolder: ['info', '--format', '{{.Store.GraphRoot}}'],
 };
+
+/** Whether a text like `podman version 4.3.1` names this version or a newer one. */
+function isSince(printed: string, wanted: readonly [number, number]): boolean {
+  const [, major, minor] = /^podman version (\d+)\.(\d+)/.exec(printed)?.map(Number) ?? [];
+  const rank = ([first = 0, second = 0]: readonly (number | undefined)[]) => first * 1000 + second;
+  return rank([major, minor]) >= rank(wanted);
+}
 
 export function createPodmanRuntime(options: RuntimeOptions): Runtime {
   return createEngineRuntime(podman, options);

@@ -8,6 +8,7 @@ import * as shim from '../../shim/shim.ts';
 import type { RunEngine } from './client.ts';
 import { findLogPosition } from './find-log-position.ts';
 import type { Container } from './inspect.ts';
+import { keptLogDriver, outputPipeOf, passedLogDriver } from './log-driver.ts';
 import { waitForClient } from './wait-for-client.ts';
 
 /** The command that writes the job's log: the client, or its replacement. */
@@ -35,8 +36,6 @@ interface Resume {
   options: ResumeLogOptions;
 }
 
-/** The log driver of containers whose output the engine keeps, within limits. */
-export const keptLogDriver = 'local';
 // If attaching never works, the log must not fill up with notes about it.
 const maxAttached = 20;
 const printAndRun = 'printf "$1"; shift; exec "$@"';
@@ -45,7 +44,8 @@ const printAndRun = 'printf "$1"; shift; exec "$@"';
  * Appends the output that the engine kept since the writer was lost, until the container exits. If the engine keeps nothing,
  * appends the output from now on. A note in the log says that output is missing, or may be.
  */
-export async function resumeLog(job: JobPaths, { container, before, options }: Resume): Promise<LogWriter> {
+export async function resumeLog(job: JobPaths, resume: Resume): Promise<LogWriter> {
+  const { container, before, options } = resume;
   const { command, logger, signal } = options;
   const index = before.index + 1;
   const folder = join(job.folder, `log-${index}`);
@@ -58,8 +58,7 @@ export async function resumeLog(job: JobPaths, { container, before, options }: R
         const logs = [command, 'logs', '--follow', '--since', since, job.jobId];
         return before.index === 0 ? await withNote(job, keptLine(command), logs) : logs;
       }
-      const attach = [command, 'attach', '--no-stdin', '--sig-proxy=false', job.jobId];
-      return await withNote(job, missingLine(command, container), container.isRunning ? attach : ['true']);
+      return await withNote(job, missingLine(command, container), container.isRunning ? attach(job, resume) : ['true']);
     });
     if (isNew) logger.info('resumed job log', lost);
   } catch (error) {
@@ -77,7 +76,14 @@ export async function resumeLog(job: JobPaths, { container, before, options }: R
   return { index, endedAt, isCutOff: async (now) => exitCode !== 0 || beganAtMs <= now.endedAtMs };
 }
 
-function missingLine(command: string, { isRunning }: Container): string {
+/** A command that prints the output from now on. */
+function attach({ folder, jobId }: JobPaths, { container, options: { command } }: Resume): string[] {
+  if (container.logDriver === passedLogDriver) return ['cat', outputPipeOf(folder)];
+  return [command, 'attach', '--no-stdin', '--sig-proxy=false', jobId];
+}
+
+function missingLine(command: string, { isRunning, logDriver }: Container): string {
+  if (logDriver === passedLogDriver) return 'output may be missing here: the log writer of the job was killed';
   return isRunning
     ? `output is missing here: "${command} run" was killed while the agent kept running`
     : `output may be missing here: "${command} run" was killed before the agent exited`;

@@ -3,6 +3,7 @@ import { sleep } from '../../lib/sleep.ts';
 import type { JobPaths } from '../../shim/shim.ts';
 import * as shim from '../../shim/shim.ts';
 import { type Container, inspectWithRetries } from './inspect.ts';
+import { passedLogDriver } from './log-driver.ts';
 import { type LogWriter, noteUnwatched, type ResumeLogOptions, resumeLog } from './resume-log.ts';
 
 const retryMs = 1000;
@@ -23,20 +24,31 @@ export async function waitForContainer(
   let writer: LogWriter = {
     index: 0,
     endedAt: client.endedAt,
-    isCutOff: async ({ exitCode }) =>
-      client.exitCode === undefined
-        ? // If only the shim is gone, the client is still writing.
-          !client.machineRestarted && !(await shim.isLogWritten(job.folder))
-        : client.exitCode !== exitCode,
+    isCutOff: async ({ exitCode, isRunning, logDriver }) => {
+      // If only the shim is gone, the client is still writing. With this driver, the agent writes without it.
+      const isWritten = () => shim.isLogWritten(job.folder);
+      if (client.exitCode === undefined) return !client.machineRestarted && !(await isWritten());
+      if (logDriver === passedLogDriver) return isRunning && !(await isWritten());
+      return client.exitCode !== exitCode;
+    },
   };
   for (let round = 1; ; round += 1) {
     const container = await inspectWithRetries(run, { jobId: job.jobId, logger, signal });
-    if (container?.isUnwatched) await noteUnwatched(job, options);
+    const isPassed = container?.logDriver === passedLogDriver;
+    if (container?.isUnwatched && !isPassed) await noteUnwatched(job, options);
     const isLogLost = container?.wasStarted && !container.isUnwatched && (await writer.isCutOff(container));
-    if (!container || !(container.isRunning || isLogLost)) return container;
+    if (!container || !(container.isRunning || isLogLost)) {
+      if (isPassed && client.exitCode !== container.exitCode) await untilWritten(job, signal);
+      return container;
+    }
     if (round > 1) await sleep(retryMs, signal);
     if (isLogLost) writer = await resumeLog(job, { container, before: writer, options });
     else if (container.isUnwatched) await sleep(unwatchedMs, signal);
     else await run(['wait', job.jobId], { signal, timeoutMs: maxWaitMs, exitWithParent: true });
   }
+}
+
+/** Resolves when the log has what the agent wrote. A log writer that a disk keeps waiting must not keep the job. */
+async function untilWritten({ folder }: JobPaths, signal: AbortSignal | undefined): Promise<void> {
+  for (let tries = 0; tries < 50 && (await shim.isLogWritten(folder)); tries += 1) await sleep(100, signal);
 }

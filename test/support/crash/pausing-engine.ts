@@ -12,10 +12,11 @@ export async function makePausingEngine(name: string, folder: string): Promise<s
   const script = `#!/bin/sh
 if [ "$1" = run ] && [ -e ${folder}/pause ]; then
   shift
-  id=$(${real} create "$@") || exit
+  ${real} create "$@" >/dev/null || exit
+  while [ "$1" != --name ]; do shift; done
   seconds=$(cat ${folder}/pause)
   sleep "\${seconds:-0.4}"
-  exec ${real} start --attach --interactive "$id"
+  exec ${real} start --attach --interactive "$2"
 fi
 exec ${real} "$@"
 `;
